@@ -7,7 +7,7 @@ const LONGEST = [
   "test/store/postgres/conformance.test.ts",
   "test/tasks/children.test.ts",
   "test/cli/faults.test.ts",
-  "test/connect/postgres/sink/server-side.test.ts",
+  "test/connect/postgres/sink/triggers-and-rules.test.ts",
   "test/connect/postgres/source/source.test.ts",
   "test/chaos/tasks/short.test.ts",
   "test/connect/postgres/sink/wide-rows.test.ts",

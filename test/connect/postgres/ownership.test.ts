@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { type PostgresOptions, postgres, update } from "../../../src/connect/postgres/index.ts";
 import { foreignObject } from "../../../src/postgres-ownership.ts";
 import { databaseUrl, TestClient, TestServer } from "./server.ts";
-import { context, csvChunk, only, write } from "./sink/chunks.ts";
+import { context, openLoad, writeChunks } from "./sink/chunks.ts";
 
 let server: TestServer;
 
@@ -28,16 +28,13 @@ async function scene(): Promise<{ url: string; client: TestClient; as: (role: st
   return { url, client, as: (role) => databaseUrl(url, database, role, "x") };
 }
 
-let runs = 0;
+let rows = 0;
 
 /** Loads one row; returns how the sink keeps its checkpoints. */
 async function load(url: string, options: Partial<PostgresOptions> = {}): Promise<string> {
-  const sink = await postgres({ url, table: "t", ...options }).open(
-    context(["id", "v"], { run: `o${++runs}` }),
-  );
-  const writer = await only(sink);
-  await write(writer, csvChunk(["id", "v"], [`${runs},x`]));
-  await writer.close();
+  const columns = ["id", "v"];
+  const sink = await openLoad({ url, table: "t", ...options }, columns);
+  await writeChunks(sink, columns, [`${++rows},x`]);
   await sink.finalize();
   return sink.guarantee;
 }
@@ -154,7 +151,7 @@ test("a role that may not use the checkpoints is told which GRANT is missing, an
 
 /** What a load that keeps no checkpoints says. */
 async function told(url: string): Promise<string> {
-  const sink = await postgres({ url, table: "t" }).open(context(["id", "v"], { run: `n${++runs}` }));
+  const sink = await openLoad({ url, table: "t" }, ["id", "v"]);
   assert.equal(sink.guarantee, "idempotent");
   return sink.notes.join();
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   del,
   postgres,
@@ -13,13 +13,9 @@ import {
 } from "../../../src/connect/postgres/index.ts";
 import { TableScene } from "./scene.ts";
 import { databaseUrl, TestClient } from "./server.ts";
-import { context, csvChunk, only, write } from "./sink/chunks.ts";
+import { context, csvChunk, only, write, writeChunks } from "./sink/chunks.ts";
 
-let scene: TableScene;
-before(async () => {
-  scene = await TableScene.begin();
-});
-after(() => scene[Symbol.asyncDispose]());
+const scene = TableScene.use();
 
 /** Every word that our statements may call a function by. */
 async function words(): Promise<string[]> {
@@ -96,7 +92,6 @@ test("functions and operators that others have put into the search path are neve
      CREATE TABLE t (id bigint PRIMARY KEY, v varchar(20), n numeric, at timestamptz, k text COLLATE "C" UNIQUE, CHECK (n < 1000));
      CREATE TABLE w (v text PRIMARY KEY, n smallint, t name)`,
   );
-  await using _ = client;
   await using mallory = await TestClient.connect(
     databaseUrl(url, new URL(url).pathname.slice(1), "mallory", "x"),
   );
@@ -119,9 +114,7 @@ test("functions and operators that others have put into the search path are neve
     const sink = await postgres({ url, table: "t", onConflict, set: { at: "now()" } }).open(
       context(columns, { run }),
     );
-    const writer = await only(sink);
-    await write(writer, csvChunk(columns, records));
-    await writer.close();
+    await writeChunks(sink, columns, records);
     const again = await sink.writer(0, 2);
     await again.close();
     await sink.finalize();

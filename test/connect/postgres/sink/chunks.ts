@@ -8,6 +8,7 @@ import type {
   Writer,
 } from "../../../../src/batch/contract.ts";
 import type { CsvChunk, CsvRow } from "../../../../src/connect/csv/contract.ts";
+import { type PostgresOptions, postgres } from "../../../../src/connect/postgres/index.ts";
 
 /** A chunk over records given as CSV text, one string a record, which may hold quoted newlines. */
 export function csvChunk(columns: readonly string[], records: readonly string[], nullValue = ""): CsvChunk {
@@ -96,4 +97,31 @@ export async function write<T>(writer: Writer<T>, chunk: Chunk<unknown>): Promis
 /** One writer for everything. */
 export function only<T>(open: OpenSink<T>, fence = 1): Promise<Writer<T>> {
   return open.writer(0, fence);
+}
+
+let runs = 0;
+
+/** The table of a load, opened for a run of its own; `columns` are those of the file, null where a transform makes the items. */
+export function openLoad(
+  options: PostgresOptions,
+  columns: readonly string[] | null,
+  more: Partial<SinkContext> = {},
+): Promise<OpenSink<Record<string, unknown>>> {
+  return postgres(options).open(context(columns, { run: `w${++runs}`, ...more }));
+}
+
+/** Writes chunks of CSV records with one writer, and returns what became of each. */
+export async function writeChunks(
+  sink: OpenSink<Record<string, unknown>>,
+  columns: readonly string[],
+  ...chunks: readonly (readonly string[])[]
+): Promise<WriteOutcome[]> {
+  const writer = await only(sink);
+  try {
+    const outcomes: WriteOutcome[] = [];
+    for (const records of chunks) outcomes.push(await write(writer, csvChunk(columns, records)));
+    return outcomes;
+  } finally {
+    await writer.close();
+  }
 }

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { RunSummary } from "../../../../src/batch/index.ts";
 import { csv } from "../../../../src/connect/csv/index.ts";
-import { postgres, table, update } from "../../../../src/connect/postgres/index.ts";
+import { table, update } from "../../../../src/connect/postgres/index.ts";
 import { TableScene } from "../scene.ts";
 import type { TestClient } from "../server.ts";
 
@@ -22,18 +20,8 @@ const MANY = Array.from({ length: 1_650 }, (_, at) => `extra${at}`);
 
 /** Each way in which a chunk comes into a table. What is true of one must be true of all. */
 describe("whichever way rows are written", () => {
-  let scene: TableScene;
-  let files = 0;
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
+  const scene = TableScene.use();
 
-  const file = async (text: string) => {
-    const path = join(scene.folder, `mode${++files}.csv`);
-    await writeFile(path, text);
-    return path;
-  };
   const load = async ({ url, set = {}, rows }: Scenario, bad: string, more: readonly string[] = []) => {
     const lines = (rows ?? "1,1,\n2,2,\n3,3,\n4,4,\n") + bad;
     const text = [
@@ -41,8 +29,7 @@ describe("whichever way rows are written", () => {
       lines.trim().replaceAll(/$/gm, ",x".repeat(more.length)),
     ];
     const map = Object.fromEntries(more.map((name) => [name, "-"]));
-    const source = csv(await file(`${text.join("\n")}\n`));
-    return await scene.run({ source, sink: postgres({ url, table: "t", set, map }) } as never);
+    return await scene.load(url, `${text.join("\n")}\n`, { set, map });
   };
 
   const modes: Readonly<Record<string, (scenario: Scenario) => Promise<RunSummary>>> = {
@@ -51,7 +38,8 @@ describe("whichever way rows are written", () => {
     "row by row as JSON": (scenario) => load(scenario, "99,x,\n", MANY),
     "as a change of rows": async ({ url, set = {}, rows }) =>
       await scene.run({
-        source: rows === undefined ? table({ url, table: "t" }) : csv(await file(`id,code,parent\n${rows}`)),
+        source:
+          rows === undefined ? table({ url, table: "t" }) : csv(await scene.file(`id,code,parent\n${rows}`)),
         transform: (row: Record<string, unknown>) => (rows === undefined ? { id: row.id } : row),
         sink: update({ url, table: "t", set }),
       } as never),
@@ -71,10 +59,7 @@ describe("whichever way rows are written", () => {
         code: "coalesce((SELECT g.code FROM given g WHERE g.id = t.id), code)",
         parent: "(SELECT g.parent FROM given g WHERE g.id = t.id)",
       };
-      return await scene.run({
-        source: table({ url, table: "t" }),
-        sink: update({ url, table: "t", set: rows === undefined ? set : given }),
-      });
+      return await scene.change(url, { set: rows === undefined ? set : given });
     },
   };
 
@@ -87,7 +72,6 @@ describe("whichever way rows are written", () => {
 
     it(`an expression may end in a comment: ${name}`, async () => {
       const { url, client } = await database();
-      await using _ = client;
       for (const b of ["'x' -- why", "'x' /* why", "lower('X') -- it's", "'x' --"]) {
         await client.query("UPDATE t SET b = 'before'");
         const writing = write({ client, url, set: { b } });
@@ -104,7 +88,6 @@ describe("whichever way rows are written", () => {
 
     it(`a row may refer to one behind it, with a bad one beside them: ${name}`, async () => {
       const { url, client } = await database();
-      await using _ = client;
       const { state, quarantined, note } = await write({
         client,
         url,

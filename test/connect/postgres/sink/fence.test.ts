@@ -1,29 +1,16 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { postgres } from "../../../../src/connect/postgres/index.ts";
 import { LostError, TransientError } from "../../../../src/errors.ts";
-import { databaseUrl, TestClient, TestServer } from "../server.ts";
+import { useDatabase } from "../scene.ts";
+import { databaseUrl, TestClient } from "../server.ts";
 import { checkpoint, context, csvChunk, write } from "./chunks.ts";
 
-let server: TestServer;
-let url: string;
-let client: TestClient;
-
-before(async () => {
-  server = await TestServer.shared();
-  url = await server.createDatabase();
-  client = await TestClient.connect(url);
-  await client.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
-});
-
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server.stop();
-});
+const db = useDatabase(({ client }) => client.query("CREATE TABLE t (id int PRIMARY KEY, v text)"));
 
 const columns = ["id", "v"];
 
-function open(run: string, target = url) {
+function open(run: string, target = db.url) {
   return postgres({ url: target, table: "t" }).open(context(columns, { run }));
 }
 
@@ -52,7 +39,7 @@ test("nothing of a chunk is there when its seal fails", async () => {
     }),
     /the store is full/,
   );
-  assert.deepEqual(await client.query("SELECT * FROM t WHERE id = 100"), []);
+  assert.deepEqual(await db.client.query("SELECT * FROM t WHERE id = 100"), []);
   assert.equal((await write(writer, chunk)).written, 1);
   await writer.close();
 });
@@ -61,11 +48,11 @@ test("a writer whose shard was taken over changes nothing", async () => {
   const sink = await open("c");
   const old = await sink.writer(0, 1);
   // A server that could not disconnect the old writer must still bounce it.
-  await client.query("UPDATE pawl.checkpoint SET fence = 2, backend = NULL WHERE run = 'c'");
+  await db.client.query("UPDATE pawl.checkpoint SET fence = 2, backend = NULL WHERE run = 'c'");
   await assert.rejects(write(old, csvChunk(columns, ["200,late"])), LostError);
   await assert.rejects(old.finish(checkpoint(1, true)), LostError);
   await assert.rejects(sink.writer(0, 1), LostError);
-  assert.deepEqual(await client.query("SELECT * FROM t WHERE id = 200"), []);
+  assert.deepEqual(await db.client.query("SELECT * FROM t WHERE id = 200"), []);
   await old.close();
 });
 
@@ -87,7 +74,7 @@ test("a writer that stopped in the middle of a commit is disconnected and blocks
   goOn.resolve();
   await assert.rejects(late, TransientError);
   await assert.rejects(sink.writer(0, 1), LostError);
-  assert.deepEqual(await client.query("SELECT v FROM t WHERE id = 300"), [{ v: "new" }]);
+  assert.deepEqual(await db.client.query("SELECT v FROM t WHERE id = 300"), [{ v: "new" }]);
   await Promise.all([old.close(), next.close()]);
 });
 
@@ -95,11 +82,11 @@ test("one that stopped while it took the shard over, or ended the run, blocks no
   const sink = await open("stopped");
   await (await sink.writer(0, 1)).close();
   const stop = async (name: string): Promise<TestClient> => {
-    const client = await TestClient.connect(url);
-    await client.query("BEGIN");
-    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || '${name}', 0))`);
-    await client.query("SELECT FROM pawl.checkpoint WHERE run = 'stopped' FOR UPDATE");
-    return client;
+    const holder = await TestClient.connect(db.url);
+    await holder.query("BEGIN");
+    await holder.query(`SELECT pg_advisory_xact_lock(hashtextextended('pawl ' || '${name}', 0))`);
+    await holder.query("SELECT FROM pawl.checkpoint WHERE run = 'stopped' FOR UPDATE");
+    return holder;
   };
   await using claiming = await stop("stopped/0");
   const next = await sink.writer(0, 2);
@@ -108,14 +95,14 @@ test("one that stopped while it took the shard over, or ended the run, blocks no
   await using ending = await stop("stopped");
   await sink.finalize();
   await assert.rejects(ending.query("COMMIT"));
-  assert.deepEqual(await client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'stopped'"), [
+  assert.deepEqual(await db.client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'stopped'"), [
     { shard: -1 },
   ]);
 });
 
 test("a stopped writer that holds the checkpoint row itself is disconnected too", async () => {
   const sink = await open("e");
-  await using holder = await TestClient.connect(url);
+  await using holder = await TestClient.connect(db.url);
   const first = await sink.writer(0, 1);
   await first.close();
   await holder.query(`UPDATE pawl.checkpoint SET backend = pg_backend_pid(),
@@ -130,7 +117,7 @@ test("a lost connection is a transient error, and the checkpoint tells what was 
   const sink = await open("f");
   const writer = await sink.writer(0, 1);
   await write(writer, csvChunk(columns, ["400,a"]));
-  await client.query("SELECT pg_terminate_backend(backend, 5000) FROM pawl.checkpoint WHERE run = 'f'");
+  await db.client.query("SELECT pg_terminate_backend(backend, 5000) FROM pawl.checkpoint WHERE run = 'f'");
   await assert.rejects(write(writer, csvChunk(columns, ["401,a"])), TransientError);
   await assert.rejects(write(writer, csvChunk(columns, ["401,a"])), TransientError);
   await writer.close();
@@ -146,14 +133,16 @@ test("after its end a run cannot begin again", async () => {
   await sink.finalize();
   await assert.rejects(write(late, csvChunk(columns, ["500,late"])), LostError);
   await assert.rejects(sink.writer(0, 2), LostError);
-  assert.deepEqual(await client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'g'"), [{ shard: -1 }]);
+  assert.deepEqual(await db.client.query("SELECT shard FROM pawl.checkpoint WHERE run = 'g'"), [
+    { shard: -1 },
+  ]);
   await late.close();
 });
 
 test("a role that may not create the schema gets an idempotent upsert, and no promise for an append", async () => {
-  const own = await server.createDatabase();
+  const own = await db.server.createDatabase();
   await using admin = await TestClient.connect(own);
-  const role = server.roleName("modest");
+  const role = db.server.roleName("modest");
   await admin.query(`CREATE TABLE t (id int PRIMARY KEY, v text); CREATE ROLE ${role} LOGIN PASSWORD 'secret pw';
     GRANT SELECT, INSERT, UPDATE ON t TO ${role}`);
   const modest = databaseUrl(own, new URL(own).pathname.slice(1), role, "secret pw");

@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { SinkContext } from "../../../../src/batch/contract.ts";
 import { type PostgresOptions, postgres, runSql } from "../../../../src/connect/postgres/index.ts";
 import { PawlError } from "../../../../src/errors.ts";
 import { publicUrl } from "../../../../src/postgres-url.ts";
-import { databaseUrl, TestClient, TestServer } from "../server.ts";
+import { useDatabase } from "../scene.ts";
+import { databaseUrl } from "../server.ts";
 import { context, csvChunk, only, write } from "./chunks.ts";
 
-let server: TestServer;
-let url: string;
 let weak: string;
-let client: TestClient;
-
-before(async () => {
-  server = await TestServer.shared();
-  url = await server.createDatabase();
-  client = await TestClient.connect(url);
+const db = useDatabase(async ({ server, client }) => {
   weak = server.roleName("weak");
   await client.query(`
     CREATE TABLE people (id bigint PRIMARY KEY, name text NOT NULL, email text UNIQUE, age int);
@@ -26,11 +20,6 @@ before(async () => {
     CREATE ROLE ${weak} LOGIN PASSWORD 'pw'; GRANT SELECT ON people TO ${weak}`);
 });
 
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server.stop();
-});
-
 const people = ["id", "name", "email", "age"];
 
 function open(
@@ -38,7 +27,7 @@ function open(
   options: Partial<PostgresOptions>,
   more: Partial<SinkContext> = {},
 ) {
-  return postgres({ url, table: "people", ...options }).open(context(columns, more));
+  return postgres({ url: db.url, table: "people", ...options }).open(context(columns, more));
 }
 
 async function refused(columns: readonly string[], options: Partial<PostgresOptions>, pattern: RegExp) {
@@ -71,9 +60,9 @@ test("what cannot work is refused in one sentence before any row", async () => {
 });
 
 test("what the server refuses is one sentence without the password", async () => {
-  const name = new URL(url).pathname.slice(1);
-  await refused(people, { url: databaseUrl(url, name, "postgres", "hunter2") }, /refused the password/);
-  await refused(people, { url: databaseUrl(url, "nowhere") }, /database does not exist/);
+  const name = new URL(db.url).pathname.slice(1);
+  await refused(people, { url: databaseUrl(db.url, name, "postgres", "hunter2") }, /refused the password/);
+  await refused(people, { url: databaseUrl(db.url, "nowhere") }, /database does not exist/);
   await refused(
     people,
     { url: "postgres://u:hunter2@127.0.0.1:1/x" },
@@ -82,7 +71,7 @@ test("what the server refuses is one sentence without the password", async () =>
   await refused(people, { url: "postgres://u:hunter2@no-such-host.invalid/x" }, /cannot be reached/);
   await refused(
     people,
-    { url: databaseUrl(url, name, weak, "pw") },
+    { url: databaseUrl(db.url, name, weak, "pw") },
     /may not write to public\.people: GRANT INSERT, UPDATE ON/,
   );
 });
@@ -115,7 +104,9 @@ test("the order that is asked for follows from the type of the key", async () =>
     ["varchar(3)", { kind: "total" }],
   ];
   for (const [type, ordering] of orderings) {
-    await client.query(`DROP TABLE IF EXISTS ordered; CREATE TABLE ordered (k ${type} PRIMARY KEY, v int)`);
+    await db.client.query(
+      `DROP TABLE IF EXISTS ordered; CREATE TABLE ordered (k ${type} PRIMARY KEY, v int)`,
+    );
     const options = { table: "ordered" };
     assert.deepEqual((await open(["K", "v"], options)).ordering, ordering, type);
     assert.equal((await open(["K", "v"], { ...options, unique: true })).ordering.kind, "any");
@@ -159,9 +150,9 @@ test("a table is created with the types that the sample shows", async () => {
   const more = { sample: async () => rows };
   const dry = await open(columns, options, { ...more, dryRun: true });
   assert.match(dry.notes.join(), /Would create.*"zip" text/s);
-  assert.deepEqual(await client.query("SELECT to_regclass('fresh') AS t"), [{ t: null }]);
+  assert.deepEqual(await db.client.query("SELECT to_regclass('fresh') AS t"), [{ t: null }]);
   await open(columns, options, more);
-  const created = await client.query<{ c: string; t: string }>(
+  const created = await db.client.query<{ c: string; t: string }>(
     `SELECT attname AS c, format_type(atttypid, atttypmod) AS t FROM pg_attribute WHERE attrelid = 'fresh'::regclass AND attnum > 0 ORDER BY attnum`,
   );
   assert.deepEqual(Object.fromEntries(created.map(({ c, t }) => [c, t])), {
@@ -187,17 +178,17 @@ test("a table created without a key takes every row", async () => {
 });
 
 test("one statement can be run for its rows", async () => {
-  assert.deepEqual(await runSql(url, "SELECT 1 AS a, 'x' AS b"), {
+  assert.deepEqual(await runSql(db.url, "SELECT 1 AS a, 'x' AS b"), {
     columns: ["a", "b"],
     rows: [{ a: 1, b: "x" }],
   });
-  await assert.rejects(runSql(url, "SELEC 1"), /syntax error/);
+  await assert.rejects(runSql(db.url, "SELEC 1"), /syntax error/);
   // Nothing was loaded that could be gone.
-  await assert.rejects(runSql(url, "SELECT 1 FROM nix"), {
+  await assert.rejects(runSql(db.url, "SELECT 1 FROM nix"), {
     code: "postgres.42P01",
     message: /refused: relation "nix" does not exist\.$/,
   });
-  await assert.rejects(runSql(url, "SELECT 1; SELECT 2"), {
+  await assert.rejects(runSql(db.url, "SELECT 1; SELECT 2"), {
     message: /^Only one statement is run at a time: /,
   });
 });

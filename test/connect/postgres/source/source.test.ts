@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { Source } from "../../../../src/batch/index.ts";
 import { table } from "../../../../src/connect/postgres/index.ts";
-import { TableScene } from "../scene.ts";
-import type { TestClient } from "../server.ts";
+import { useDatabase } from "../scene.ts";
 
 const planning = { signal: new AbortController().signal, scratch: "", folder: "", memory: 1 << 24 };
 
@@ -37,18 +36,7 @@ async function readAll(source: Source<unknown>, bytes: number, shards = 8): Prom
 }
 
 describe("the source table", () => {
-  let scene: TableScene;
-  let url: string;
-  let client: TestClient;
-
-  before(async () => {
-    scene = await TableScene.begin();
-    ({ url, client } = await scene.database(""));
-  });
-  after(async () => {
-    await client[Symbol.asyncDispose]();
-    await scene[Symbol.asyncDispose]();
-  });
+  const db = useDatabase();
 
   const keys: Readonly<Record<string, { type: string; value: string; key?: string }>> = {
     "whole numbers beyond what JavaScript holds": { type: "bigint", value: "9007199254740993 + g * 7" },
@@ -70,13 +58,13 @@ describe("the source table", () => {
   };
   for (const [what, { type, value, key = "(id)" }] of Object.entries(keys)) {
     it(`reads each row once, in the order of ${what}`, async () => {
-      await client.query(`DROP TABLE IF EXISTS t; DROP TYPE IF EXISTS mood; DROP COLLATION IF EXISTS blind;
+      await db.client.query(`DROP TABLE IF EXISTS t; DROP TYPE IF EXISTS mood; DROP COLLATION IF EXISTS blind;
         CREATE TYPE mood AS ENUM ('m4', 'm2', 'm0', 'm1', 'm3');
         CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
         CREATE TABLE t (n int NOT NULL, id ${type} NOT NULL, PRIMARY KEY ${key})`);
-      await client.query(`INSERT INTO t SELECT g, ${value} FROM generate_series(1, 2000) g; ANALYZE t`);
-      const shards = await readAll(table({ url, table: "t" }), 20_000, 3);
-      const expected = await client.query(`SELECT n FROM t ORDER BY ${key.slice(1, -1)}`);
+      await db.client.query(`INSERT INTO t SELECT g, ${value} FROM generate_series(1, 2000) g; ANALYZE t`);
+      const shards = await readAll(table({ url: db.url, table: "t" }), 20_000, 3);
+      const expected = await db.client.query(`SELECT n FROM t ORDER BY ${key.slice(1, -1)}`);
       assert.deepEqual(
         shards.flatMap(({ rows }) => rows.map(({ n }) => ({ n }))),
         expected,
@@ -90,24 +78,24 @@ describe("the source table", () => {
   }
 
   it("cuts a composite key within its first column, and reads rows of a partitioned table", async () => {
-    await client.query(`CREATE TABLE parts (tenant int, name text COLLATE "de-x-icu", v int, PRIMARY KEY (tenant, name)) PARTITION BY HASH (tenant);
+    await db.client.query(`CREATE TABLE parts (tenant int, name text COLLATE "de-x-icu", v int, PRIMARY KEY (tenant, name)) PARTITION BY HASH (tenant);
       CREATE TABLE parts_0 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
       CREATE TABLE parts_1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
       INSERT INTO parts SELECT (g % 100 = 0)::int, 'n' || g, g FROM generate_series(1, 4000) g`);
-    const shards = await readAll(table({ url, table: "parts" }), 10_000);
+    const shards = await readAll(table({ url: db.url, table: "parts" }), 10_000);
     assert.deepEqual(
       shards.map(({ rows }) => rows.length),
       Array.from({ length: 8 }, () => 500),
     );
     const read = shards.flatMap(({ rows }) => rows.map(({ v }) => ({ v })));
-    assert.deepEqual(read, await client.query("SELECT v FROM parts ORDER BY tenant, name"));
+    assert.deepEqual(read, await db.client.query("SELECT v FROM parts ORDER BY tenant, name"));
   });
 
   it("finds ranges of near-equal size from a sample of a large table, and counts them", async () => {
-    await client.query(`CREATE TABLE large (id bigint PRIMARY KEY, filler text);
+    await db.client.query(`CREATE TABLE large (id bigint PRIMARY KEY, filler text);
       INSERT INTO large SELECT CASE WHEN g < 22500 THEN g ELSE g * 1000 END, repeat('x', 700)
       FROM generate_series(1, 45000) g; ANALYZE large`);
-    const { shards } = await table({ url, table: "large" }).shards(8, { kind: "any" }, planning);
+    const { shards } = await table({ url: db.url, table: "large" }).shards(8, { kind: "any" }, planning);
     const sizes = shards.map(({ estimate }) => estimate ?? 0);
     assert.equal(
       sizes.reduce((sum, size) => sum + size, 0),
@@ -117,11 +105,11 @@ describe("the source table", () => {
   });
 
   it("reads only rows that meet the condition, whatever stands at its end", async () => {
-    await client.query(
+    await db.client.query(
       "CREATE TABLE few (id int PRIMARY KEY, v text); INSERT INTO few SELECT g, g % 3 FROM generate_series(1, 1000) g",
     );
     const shards = await readAll(
-      table({ url, table: "few", where: "v = '1' OR false -- really", columns: ["v"] }),
+      table({ url: db.url, table: "few", where: "v = '1' OR false -- really", columns: ["v"] }),
       4000,
     );
     const rows = shards.flatMap(({ rows }) => rows);
@@ -130,8 +118,8 @@ describe("the source table", () => {
   });
 
   it("of a table without rows reads nothing", async () => {
-    await client.query("CREATE TABLE nothing (id int PRIMARY KEY)");
-    const shards = await readAll(table({ url, table: "nothing" }), 4000);
+    await db.client.query("CREATE TABLE nothing (id int PRIMARY KEY)");
+    const shards = await readAll(table({ url: db.url, table: "nothing" }), 4000);
     assert.deepEqual(
       shards.map(({ rows }) => rows.length),
       [0],
@@ -139,10 +127,10 @@ describe("the source table", () => {
   });
 
   it("keeps rows with equal keys together where the key is not unique", async () => {
-    await client.query(
+    await db.client.query(
       "CREATE TABLE same (k int NOT NULL, v int); CREATE INDEX ON same (k); INSERT INTO same SELECT g / 30, g FROM generate_series(1, 2000) g",
     );
-    const shards = await readAll(table({ url, table: "same", key: ["k"] }), 1000);
+    const shards = await readAll(table({ url: db.url, table: "same", key: ["k"] }), 1000);
     const read = shards.flatMap(({ rows }) => rows.map(({ v }) => Number(v)));
     assert.deepEqual(
       read.sort((a, b) => a - b),
@@ -151,11 +139,11 @@ describe("the source table", () => {
   });
 
   it("hands on values exactly", async () => {
-    await client.query(`CREATE TABLE exact (id int PRIMARY KEY, big bigint, money numeric, at timestamptz, day date,
+    await db.client.query(`CREATE TABLE exact (id int PRIMARY KEY, big bigint, money numeric, at timestamptz, day date,
         doc jsonb, list text[], bytes bytea, yes boolean, real float8, span interval);
       INSERT INTO exact VALUES (1, 9223372036854775807, 0.10, '2026-01-02 03:04:05.678901+00', '0044-03-15 BC',
         '{"a": [1, null]}', '{a,"b c",NULL}', '\\x00ff', true, 1e-300, '1 mon 2 days')`);
-    const [shard] = await readAll(table({ url, table: "exact" }), 1000);
+    const [shard] = await readAll(table({ url: db.url, table: "exact" }), 1000);
     const { at, ...rest } = shard?.rows[0] ?? {};
     assert.equal(new Date(String(at)).toISOString(), "2026-01-02T03:04:05.678Z");
     assert.match(String(at), /05\.678901/);
@@ -174,10 +162,10 @@ describe("the source table", () => {
   });
 
   it("hints at an index that is missing, and at none where one serves", async () => {
-    await client.query(`CREATE TABLE hints (a int NOT NULL, b text NOT NULL, c int NOT NULL, PRIMARY KEY (a, b));
+    await db.client.query(`CREATE TABLE hints (a int NOT NULL, b text NOT NULL, c int NOT NULL, PRIMARY KEY (a, b));
       CREATE INDEX ON hints (c) WHERE c > 0; CREATE INDEX ON hints (b text_pattern_ops)`);
     const notes = async (...key: string[]) =>
-      (await table({ url, table: "hints", key }).describe()).notes.join();
+      (await table({ url: db.url, table: "hints", key }).describe()).notes.join();
     assert.equal(await notes("a", "b"), "");
     assert.equal(await notes("a"), "");
     for (const key of [["b", "a"], ["b"], ["c"]]) {
@@ -186,10 +174,10 @@ describe("the source table", () => {
   });
 
   it("says in one sentence what is wrong", async () => {
-    await client.query(
+    await db.client.query(
       "CREATE TABLE wrong (a int, b int); CREATE UNIQUE INDEX ON wrong (a); INSERT INTO wrong VALUES (null, 1), (2, 2)",
     );
-    const describe = (options: object) => table({ url, table: "wrong", ...options }).describe();
+    const describe = (options: object) => table({ url: db.url, table: "wrong", ...options }).describe();
     await assert.rejects(describe({}), { code: "postgres.no-key", message: /no primary key.*`key`/ });
     await assert.rejects(describe({ key: ["aa"] }), {
       code: "postgres.key-unknown",
@@ -202,7 +190,7 @@ describe("the source table", () => {
       message: /did you mean wrong/,
     });
     const cut = (options: object) =>
-      table({ url, table: "wrong", key: ["a"], ...options }).shards(4, { kind: "any" }, planning);
+      table({ url: db.url, table: "wrong", key: ["a"], ...options }).shards(4, { kind: "any" }, planning);
     await assert.rejects(cut({}), { code: "postgres.key-null", message: /Some rows .* have no a/ });
     await assert.rejects(cut({ where: "a is not null and x = 1" }), {
       code: "postgres.where",

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineJob, ItemError, run } from "../../../../../src/batch/index.ts";
 import { openItems, replayJob } from "../../../../../src/batch/internal.ts";
@@ -20,18 +18,12 @@ const tickets = `CREATE TABLE tickets (id bigint PRIMARY KEY, token uuid UNIQUE,
 type Ticket = { readonly id: string; readonly token: string; readonly n: number };
 
 describe("rows of a table in use", () => {
-  let scene: TableScene;
-
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
+  const scene = TableScene.use();
 
   it("are not waited for longer than the server can, nor for no time", async () => {
     const { url, client } = await scene.database(
       "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)",
     );
-    await using _ = client;
     const change = (limits: Pick<DeleteOptions, "lockTimeout" | "statementTimeout">) =>
       scene.run({
         source: table({ url, table: "t" }),
@@ -51,7 +43,6 @@ describe("rows of a table in use", () => {
 
   it("are changed by a transform, each once", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const tokens = new Map<string, string>();
     const summary = await scene.run({
       source: table({ url, table: "tickets", columns: ["id"] }),
@@ -76,7 +67,6 @@ describe("rows of a table in use", () => {
 
   it("are changed by an expression where they are, each once", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const before = await client.query<Ticket>("SELECT id, token FROM tickets");
     const summary = await scene.run({
       source: table({ url, table: "tickets", where: "id > 100" }),
@@ -97,7 +87,6 @@ describe("rows of a table in use", () => {
 
   it("are deleted, each once: those a transform picks, and those that meet the condition", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const stepped = await scene.run({
       source: table({ url, table: "tickets" }),
       transform: (row) => (Number(row.id) % 3 === 0 ? row : null),
@@ -120,7 +109,6 @@ describe("rows of a table in use", () => {
     const { url, client } = await scene.database(
       `${tickets} CREATE TABLE copies (id bigint PRIMARY KEY, token uuid)`,
     );
-    await using _ = client;
     const copied = await scene.run({
       source: table({ url, table: "tickets", columns: ["id", "token"] }),
       sink: insert({ url, table: "copies" }),
@@ -138,7 +126,6 @@ describe("rows of a table in use", () => {
 
   it("that already are as they should be are left alone, and those that are gone are skipped", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const summary = await scene.run({
       source: table({ url, table: "tickets" }),
       transform: async (row) => {
@@ -156,7 +143,6 @@ describe("rows of a table in use", () => {
 
   it("that change between transform and write are transformed again as they are then", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const meddled = new Set<string>();
     const summary = await scene.run({
       source: table({ url, table: "tickets", where: "n >= 0" }),
@@ -189,7 +175,6 @@ describe("rows of a table in use", () => {
     const { url, client } = await scene.database(
       `${tickets} DELETE FROM tickets WHERE id > 800; TRUNCATE audit`,
     );
-    await using _ = client;
     await using other = await TestClient.connect(url);
     const random = randomFrom(seed);
     let running = true;
@@ -225,10 +210,8 @@ describe("rows of a table in use", () => {
 
   it("are changed by the rows of a file, of which those that name no row are skipped", async () => {
     const { url, client } = await scene.database(`${tickets} CREATE TABLE plain (id int, n int)`);
-    await using _ = client;
     const lines = Array.from({ length: 1500 }, (_, at) => `${at * 3},${at}`);
-    await writeFile(join(scene.folder, "n.csv"), `id,n\n${lines.join("\n")}\n6,7000\n`);
-    const source = csv(join(scene.folder, "n.csv"));
+    const source = csv(await scene.file(`id,n\n${lines.join("\n")}\n6,7000\n`));
     const summary = await scene.run({ source, sink: update({ url, table: "tickets" }) });
     // Key 0 and those above the last are not there, and key 6 comes twice.
     assert.deepEqual([summary.state, summary.read, summary.written], ["succeeded", 1501, ROWS / 3]);
@@ -244,7 +227,6 @@ describe("rows of a table in use", () => {
 
   it("of which one result each takes the last of several for one row", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     const summary = await scene.run({
       source: table({ url, table: "tickets", where: "id <= 100" }),
       transform: ({ id }) => [
@@ -264,7 +246,6 @@ describe("rows of a table in use", () => {
       const { url, client } = await scene.database(
         `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 1503, 2999))`,
       );
-      await using _ = client;
       const job = {
         name: `refused by ${way}`,
         source: table({ url, table: "tickets" }),
@@ -313,7 +294,6 @@ describe("rows of a table in use", () => {
       const { url, client } = await scene.database(
         `${tickets} DELETE FROM tickets WHERE id > ${few}; TRUNCATE audit`,
       );
-      await using _ = client;
       await using other = await TestClient.connect(url);
       let running = true;
       let ended = 0;
@@ -369,7 +349,6 @@ describe("rows of a table in use", () => {
 
   it("that come or go while it runs are dealt with as documented", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     let done = false;
     const summary = await scene.run({
       source: table({ url, table: "tickets" }),
@@ -399,7 +378,6 @@ describe("rows of a table in use", () => {
 
   it("survive deadlocks with others that go the other way round", async () => {
     const { url, client } = await scene.database(tickets);
-    await using _ = client;
     await client.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '20ms'`);
     await using other = await TestClient.connect(url);
     let running = true;
@@ -436,7 +414,6 @@ describe("rows of a table in use", () => {
     const { url, client } = await scene.database(
       "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g FROM generate_series(1, 20) g; CREATE TABLE into_it (LIKE t INCLUDING ALL)",
     );
-    await using _ = client;
     const odd: Readonly<Record<number, readonly [made: unknown, code: string]>> = {
       2: [{ v: "no key" }, "postgres.key-missing"],
       3: [{ id: 3, w: "no such column" }, "postgres.unknown-column"],
@@ -484,7 +461,6 @@ describe("rows of a table in use", () => {
       ],
     };
     const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, p int, v text)");
-    await using _ = client;
     for (const parts of [false, true])
       for (const [how, [sql, refused, note]] of Object.entries(ways)) {
         if (parts && how !== "filled again") continue;
@@ -537,7 +513,6 @@ describe("rows of a table in use", () => {
       CREATE TABLE tickets_a PARTITION OF tickets FOR VALUES IN ('ä', 'b"', '{c,\\');
       CREATE TABLE tickets_b PARTITION OF tickets DEFAULT;
       INSERT INTO tickets (tenant, no, doc) SELECT (array['ä','b"','{c,\\','', 'NULL'])[g % 5 + 1], g, '{"a":1}' FROM generate_series(1, ${ROWS}) g; ${audit}`);
-    await using _ = client;
     const stepped = await scene.run({
       source: table({ url, table: "tickets" }),
       transform: (row) => ({ ...row, n: 1, doc: [row.no, "x"] }),
@@ -563,7 +538,6 @@ describe("rows of a table in use", () => {
       `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NEW; END $$;
        CREATE TRIGGER mover BEFORE UPDATE ON moved FOR EACH ROW EXECUTE FUNCTION f();`;
     const { url, client } = await scene.database("SELECT");
-    await using _ = client;
     type Row = Record<string, unknown>;
     const early =
       /^Rows of public\.moved cannot be read in the order of id, for the (trigger mover|foreign key moved_id_fkey) /;
@@ -621,7 +595,6 @@ describe("rows of a table in use", () => {
     const { url, client } = await scene.database(
       `${tickets} CREATE TABLE plain (id int, g int GENERATED ALWAYS AS (1) STORED); CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT SELECT ON tickets TO ${role}`,
     );
-    await using _ = client;
     const source = table({ url, table: "tickets" });
     const rejects = async (sink: ReturnType<typeof update>, code: string, message = /./) => {
       await assert.rejects(async () => await scene.run({ source, sink }), { code, message });

@@ -8,25 +8,15 @@ import { type CsvOptions, type CsvRow, csv } from "../../../../../src/connect/cs
 import { postgres } from "../../../../../src/connect/postgres/index.ts";
 import { openStore } from "../../../../../src/store/index.ts";
 import { Folder } from "../../../csv/fixture.ts";
-import { TestClient, TestServer } from "../../server.ts";
+import { useDatabase } from "../../scene.ts";
 
-let server: TestServer;
-let url: string;
-let client: TestClient;
+const db = useDatabase();
 let folder: Folder;
 
 before(async () => {
-  server = await TestServer.shared();
-  url = await server.createDatabase();
-  client = await TestClient.connect(url);
   folder = await Folder.make();
 });
-
-after(async () => {
-  await folder[Symbol.asyncDispose]();
-  await client[Symbol.asyncDispose]();
-  await server.stop();
-});
+after(() => folder[Symbol.asyncDispose]());
 
 const COUNT = 3000;
 const day = (id: number) => new Date(Date.UTC(2020, 0, 1 + (id % 900)));
@@ -76,21 +66,21 @@ async function load(
   columns = "id int PRIMARY KEY, paid date, amount numeric(12,2), note text",
   selected = "id, paid::text, amount::text, note",
 ): Promise<{ rows: unknown[]; quarantined: string[]; note: string }> {
-  await client.query(`CREATE TABLE ${table} (${columns})`);
+  await db.client.query(`CREATE TABLE ${table} (${columns})`);
   const path = await folder.file(content, `${table}.csv`);
   const store = await openStore(join(folder.path, `${table}.db`));
   try {
     const job = defineJob<CsvRow, Record<string, unknown>>({
       name: table,
       source: csv(path, options),
-      sink: postgres({ url, table }),
+      sink: postgres({ url: db.url, table }),
       shards: 2,
       ...(step ? { transform: step } : {}),
     });
     const summary = await run(job, { store }).summary();
     const quarantined: string[] = [];
     for await (const { at, reason } of openItems(store, summary.run)) quarantined.push(`${at}: ${reason}`);
-    const rows = await client.query(`SELECT ${selected} FROM ${table} ORDER BY id`);
+    const rows = await db.client.query(`SELECT ${selected} FROM ${table} ORDER BY id`);
     return { rows, quarantined, note: summary.note ?? "" };
   } finally {
     await store.close();
@@ -133,7 +123,7 @@ test("rows that the options cannot read are quarantined with their lines, and th
 });
 
 test("no text of a date or number reaches the server's own guess, whatever the type of its column", async () => {
-  await client.query(
+  await db.client.query(
     "CREATE TYPE stay AS (room int, since date); CREATE DOMAIN days AS date[]; CREATE DOMAIN paid AS date",
   );
   const german: CsvOptions = { dateOrder: "dmy", decimal: ",", thousands: "." };

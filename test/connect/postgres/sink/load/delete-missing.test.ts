@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { defineJob, failureReasons, run } from "../../../../../src/batch/index.ts";
 import { dryRun, prepare, replayJob } from "../../../../../src/batch/internal.ts";
 import { csv } from "../../../../../src/connect/csv/index.ts";
@@ -10,37 +8,27 @@ import { TableScene } from "../../scene.ts";
 import { TestClient } from "../../server.ts";
 
 describe("what a load does in the end", () => {
-  let scene: TableScene;
-  let files = 0;
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
+  const scene = TableScene.use();
 
-  const file = async (text: string) => {
-    const path = join(scene.folder, `f${++files}.csv`);
-    await writeFile(path, text);
-    return path;
-  };
   const ids = async (client: TestClient) =>
     (await client.query<{ id: number }>("SELECT id FROM t ORDER BY id")).map(({ id }) => id);
   const rows = (from: number, to: number, v = "x") =>
     Array.from({ length: to - from + 1 }, (_, n) => `${from + n},${v}\n`).join("");
   const load = async (url: string, paths: string | string[], options: Partial<PostgresOptions> = {}) =>
-    await scene.run({
-      source: csv(paths),
-      sink: postgres({ url, table: "t", deleteMissing: true, maxDeletes: "50%", ...options }),
-      chunkSize: { min: 64, max: 256 },
-    });
+    await scene.load(
+      url,
+      { paths },
+      { deleteMissing: true, maxDeletes: "50%", ...options },
+      { chunkSize: { min: 64, max: 256 } },
+    );
   const table =
     "CREATE TABLE t (id int PRIMARY KEY, v text CHECK (v <> 'bad')); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g;";
 
   it("is to delete the rows that were in no file, however they were written", async () => {
     const { url, client } = await scene.database(table);
-    await using _ = client;
     const paths = [
-      await file(`id,v\n${rows(11, 60)}`),
-      await file(`id,v\n${rows(61, 95, "new")}${rows(101, 120)}`),
+      await scene.file(`id,v\n${rows(11, 60)}`),
+      await scene.file(`id,v\n${rows(61, 95, "new")}${rows(101, 120)}`),
     ];
     const summary = await load(url, paths);
     assert.deepEqual([summary.state, summary.note], ["succeeded", "15 of 120 rows were deleted as missing"]);
@@ -57,8 +45,7 @@ describe("what a load does in the end", () => {
   it("is to delete nothing where a row was bad, in a chunk of its own or beside others", async () => {
     for (const bad of ["5,bad\n", "x,y\n", "5,x,y,z\n"]) {
       const { url, client } = await scene.database(table);
-      await using _ = client;
-      const summary = await load(url, await file(`id,v\n${rows(1, 4)}${bad}${rows(6, 90)}`));
+      const summary = await load(url, await scene.file(`id,v\n${rows(1, 4)}${bad}${rows(6, 90)}`));
       assert.equal(summary.state, "succeeded", summary.note);
       assert.match(summary.note ?? "", /^no row was deleted as missing, for 1 row was quarantined/);
       assert.equal(summary.deleted, 0);
@@ -69,9 +56,8 @@ describe("what a load does in the end", () => {
   it("is to delete nothing where the transform left rows out, whose keys are unknown", async () => {
     for (const onConflict of ["update", "ignore"] as const) {
       const { url, client } = await scene.database(table);
-      await using _ = client;
       // Twice the same key, and two rows of one: counted by what was written, not by what is there.
-      const path = await file(`id,v\n${rows(1, 98)}98,y\n`);
+      const path = await scene.file(`id,v\n${rows(1, 98)}98,y\n`);
       const job = (leftOut: number) =>
         defineJob({
           name: "stepped",
@@ -109,8 +95,7 @@ describe("what a load does in the end", () => {
       [`${trigger} INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g;`, "id,v"],
     ] as const) {
       const { url, client } = await scene.database(made);
-      await using _ = client;
-      const summary = await load(url, await file(`${columns}\n${rows(2, 100)}`));
+      const summary = await load(url, await scene.file(`${columns}\n${rows(2, 100)}`));
       assert.equal(summary.state, "failed");
       assert.match(
         summary.note ?? "",
@@ -121,16 +106,14 @@ describe("what a load does in the end", () => {
     const { url, client } = await scene.database(
       `${table} CREATE TABLE heir () INHERITS (t); INSERT INTO heir VALUES (500, 'x');`,
     );
-    await using _ = client;
-    const summary = await load(url, await file(`id,v\n${rows(2, 100)}`));
+    const summary = await load(url, await scene.file(`id,v\n${rows(2, 100)}`));
     assert.deepEqual([summary.state, summary.note], ["succeeded", "1 of 100 rows were deleted as missing"]);
     assert.equal((await ids(client)).at(-1), 500);
   });
 
   it("is to delete nothing where more are missing than may be, until that is allowed", async () => {
     const { url, client } = await scene.database(table);
-    await using _ = client;
-    const path = await file(`id,v\n${rows(1, 80)}`);
+    const path = await scene.file(`id,v\n${rows(1, 80)}`);
     const job = (maxDeletes: NonNullable<PostgresOptions["maxDeletes"]>) =>
       defineJob({
         name: "sync",
@@ -157,7 +140,6 @@ describe("what a load does in the end", () => {
       "PARTITION BY HASH (id); CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE t1 (v text, id int NOT NULL); ALTER TABLE t ATTACH PARTITION t1 FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
     ]) {
       const { url, client } = await scene.database(`CREATE TABLE t (id int PRIMARY KEY, v text) ${kind}`);
-      await using _ = client;
       await using early = await TestClient.connect(url);
       await client.query("INSERT INTO t SELECT g, 'x' FROM generate_series(1, 100) g");
       await client.query("VACUUM (FREEZE) t");
@@ -176,7 +158,7 @@ describe("what a load does in the end", () => {
           "DELETE FROM t WHERE id = 98; INSERT INTO t VALUES (98, 'x'); SELECT FROM t WHERE id = 97 FOR UPDATE",
         );
       };
-      const path = await file(`id,v\n${rows(1, 90)}`);
+      const path = await scene.file(`id,v\n${rows(1, 90)}`);
       const job = (maxDeletes: number) =>
         defineJob({
           name: "shared",
@@ -210,13 +192,12 @@ describe("what a load does in the end", () => {
 
   it("is to delete nothing after a file that ends early, a run that is given up, or a replay", async () => {
     const { url, client } = await scene.database(table);
-    await using _ = client;
-    const path = await file(`id,v\n${rows(1, 50)}51,"never ends`);
+    const path = await scene.file(`id,v\n${rows(1, 50)}51,"never ends`);
     const failed = await load(url, path).catch((error: Error) => ({ state: "failed", note: error.message }));
     assert.equal(failed.state, "failed");
     assert.equal((await ids(client)).length, 100);
 
-    const withBad = csv(await file(`id,v\n${rows(1, 98)}99,bad\n100,bad\n`));
+    const withBad = csv(await scene.file(`id,v\n${rows(1, 98)}99,bad\n100,bad\n`));
     const job = defineJob({
       name: "replayed",
       source: withBad,
@@ -244,8 +225,7 @@ describe("what a load does in the end", () => {
       `CREATE TABLE t (id int PRIMARY KEY, v text, e text UNIQUE, n text UNIQUE NULLS NOT DISTINCT); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN NEW.id = abs(NEW.id); RETURN NEW; END $$;`,
     );
-    await using _ = client;
-    const path = await file("id,v,e,n\n1,x,y,z\n");
+    const path = await scene.file("id,v,e,n\n1,x,y,z\n");
     for (const options of [{ onConflict: "fail" as const }, { append: true }, { key: ["e"] }, { key: ["n"] }])
       await assert.rejects(load(url, path, options), { code: "postgres.delete-missing" });
     await client.query("CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()");
@@ -260,8 +240,7 @@ describe("what a load does in the end", () => {
     const { url, client } = await scene.database(
       `${table} CREATE ROLE ${role} LOGIN PASSWORD 'x'; GRANT ALL ON t TO ${role}`,
     );
-    await using _ = client;
-    const path = await file(`id,v\n${rows(1, 95)}`);
+    const path = await scene.file(`id,v\n${rows(1, 95)}`);
     assert.equal((await load(url, path, { deleteMissing: false })).state, "succeeded");
     await client.query(
       `GRANT USAGE ON SCHEMA pawl TO ${role}; GRANT SELECT, INSERT, UPDATE, DELETE ON pawl.checkpoint TO ${role}`,
@@ -301,8 +280,7 @@ describe("what a load does in the end", () => {
         const { url, client } = await scene.database(
           "CREATE TABLE t (id int PRIMARY KEY, v text CONSTRAINT good CHECK (v <> 'bad'))",
         );
-        await using _ = client;
-        const path = await file(`id,v\n${rows(1, 100)}101,bad\n${rows(102, 201)}`);
+        const path = await scene.file(`id,v\n${rows(1, 100)}101,bad\n${rows(102, 201)}`);
         const job = (maxQuarantined: number) =>
           defineJob({
             name: how,
@@ -347,10 +325,11 @@ describe("what a load does in the end", () => {
   it("is refused where the target does not know what was done before an interruption", async () => {
     const empty = "CREATE TABLE t (id int PRIMARY KEY, v text CONSTRAINT good CHECK (v <> 'bad'))";
     const [here, there] = [await scene.database(empty), await scene.database(empty)];
-    await using _ = here.client;
-    await using __ = there.client;
     // Of two files, each its own shard, the second one stops the run.
-    const paths = [await file(`id,v\n${rows(1, 50)}`), await file(`id,v\n${rows(51, 60)}61,bad\n`)];
+    const paths = [
+      await scene.file(`id,v\n${rows(1, 50)}`),
+      await scene.file(`id,v\n${rows(51, 60)}61,bad\n`),
+    ];
     const job = (url: string, maxQuarantined: number) =>
       defineJob({
         name: "moved",
@@ -374,8 +353,7 @@ describe("what a load does in the end", () => {
     const { url, client } = await scene.database(
       "CREATE TABLE t (id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, s serial, v text)",
     );
-    await using _ = client;
-    const path = await file("id,v\n7,a\n9,b\n");
+    const path = await scene.file("id,v\n7,a\n9,b\n");
     const told = await load(url, path, { deleteMissing: false });
     assert.equal(told.deleted, undefined);
     assert.match(

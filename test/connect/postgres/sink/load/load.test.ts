@@ -1,57 +1,30 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import pg from "pg";
-import type { OpenSink, SinkContext } from "../../../../../src/batch/contract.ts";
-import { type PostgresOptions, postgres } from "../../../../../src/connect/postgres/index.ts";
-import { TestClient, TestServer } from "../../server.ts";
-import { context, csvChunk, objectChunk, only, write } from "../chunks.ts";
+import type { SinkContext } from "../../../../../src/batch/contract.ts";
+import type { PostgresOptions } from "../../../../../src/connect/postgres/index.ts";
+import { useDatabase } from "../../scene.ts";
+import { csvChunk, objectChunk, only, openLoad, write, writeChunks } from "../chunks.ts";
 
-let server: TestServer;
-let url: string;
-let client: TestClient;
+const db = useDatabase();
 
-before(async () => {
-  server = await TestServer.shared();
-  url = await server.createDatabase();
-  client = await TestClient.connect(url);
-});
-
-after(async () => {
-  await client[Symbol.asyncDispose]();
-  await server.stop();
-});
-
-let runs = 0;
-
-async function open(
+const open = (
   table: string,
   columns: readonly string[] | null,
   options: Partial<PostgresOptions> = {},
   more: Partial<SinkContext> = {},
-): Promise<OpenSink<Record<string, unknown>>> {
-  return postgres({ url, table, ...options }).open(context(columns, { run: `w${++runs}`, ...more }));
-}
+) => openLoad({ url: db.url, table, ...options }, columns, more);
 
 /** Writes the chunks with one writer and returns their outcomes. */
-async function load(
+const load = async (
   table: string,
   columns: readonly string[],
   chunks: readonly (readonly string[])[],
   options: Partial<PostgresOptions> = {},
-) {
-  const sink = await open(table, columns, options);
-  const writer = await only(sink);
-  try {
-    const outcomes = [];
-    for (const records of chunks) outcomes.push(await write(writer, csvChunk(columns, records)));
-    return outcomes;
-  } finally {
-    await writer.close();
-  }
-}
+) => await writeChunks(await open(table, columns, options), columns, ...chunks);
 
 test("new rows, changed rows and unchanged rows are told apart, and unchanged ones keep their place", async () => {
-  await client.query(
+  await db.client.query(
     "CREATE TABLE people (id bigint PRIMARY KEY, name text, n numeric(10,2), raw numeric, meta jsonb)",
   );
   const columns = ["id", "name", "n", "raw", "meta"];
@@ -59,7 +32,7 @@ test("new rows, changed rows and unchanged rows are told apart, and unchanged on
     Array.from({ length: 200 }, (_, i) => `${i},"${change(i)}",1.5,1.50,"{""a"": 1}"`);
   const [first] = await load("people", columns, [rows((i) => `name, ${i}\n"" ${i}`)]);
   assert.equal(first?.written, 200);
-  const places = await client.query("SELECT id, ctid::text, xmin::text FROM people ORDER BY id");
+  const places = await db.client.query("SELECT id, ctid::text, xmin::text FROM people ORDER BY id");
   const same = await load("people", columns, [
     rows((i) => `name, ${i}\n"" ${i}`),
     rows((i) => `name, ${i}\n"" ${i}`),
@@ -71,19 +44,22 @@ test("new rows, changed rows and unchanged rows are told apart, and unchanged on
       [0, 200],
     ],
   );
-  assert.deepEqual(await client.query("SELECT id, ctid::text, xmin::text FROM people ORDER BY id"), places);
+  assert.deepEqual(
+    await db.client.query("SELECT id, ctid::text, xmin::text FROM people ORDER BY id"),
+    places,
+  );
   const [some] = await load("people", columns, [rows((i) => (i % 4 === 0 ? "new" : `name, ${i}\n"" ${i}`))]);
   assert.deepEqual([some?.written, some?.unchanged], [50, 150]);
   const [all] = await load("people", columns, [rows(() => "all")]);
   assert.deepEqual([all?.written, all?.unchanged], [200, 0]);
   const scale = await load("people", columns, [['1,all,1.5,1.5,"{""a"": 1}"']]);
   assert.equal(scale[0]?.written, 1, "1.50 and 1.5 are equal but not the same");
-  const [row] = await client.query<{ raw: string }>("SELECT raw::text FROM people WHERE id = 1");
+  const [row] = await db.client.query<{ raw: string }>("SELECT raw::text FROM people WHERE id = 1");
   assert.equal(row?.raw, "1.5");
 });
 
 test("the way is changed as the rows demand: direct, merge with changes, direct again", async () => {
-  await client.query("CREATE TABLE ways (id int PRIMARY KEY, v text)");
+  await db.client.query("CREATE TABLE ways (id int PRIMARY KEY, v text)");
   const range = (from: number, to: number, v: string) =>
     Array.from({ length: to - from }, (_, i) => `${from + i},${v}`);
   const outcomes = await load(
@@ -109,7 +85,7 @@ test("the way is changed as the rows demand: direct, merge with changes, direct 
       [0, 100],
     ],
   );
-  const counts = await client.query("SELECT v, count(*)::int AS n FROM ways GROUP BY v ORDER BY v");
+  const counts = await db.client.query("SELECT v, count(*)::int AS n FROM ways GROUP BY v ORDER BY v");
   assert.deepEqual(counts, [
     { v: "a", n: 25 },
     { v: "b", n: 50 },
@@ -118,7 +94,7 @@ test("the way is changed as the rows demand: direct, merge with changes, direct 
 });
 
 test("of rows with one key in a chunk the last wins and the others are counted", async () => {
-  await client.query("CREATE TABLE twice (id int PRIMARY KEY, v text)");
+  await db.client.query("CREATE TABLE twice (id int PRIMARY KEY, v text)");
   const [one, two] = await load(
     "twice",
     ["id", "v"],
@@ -129,7 +105,7 @@ test("of rows with one key in a chunk the last wins and the others are counted",
   );
   assert.deepEqual([one?.written, one?.skipped, one?.duplicates], [2, 2, 2]);
   assert.deepEqual([two?.written, two?.unchanged, two?.skipped, two?.duplicates], [1, 1, 2, 2]);
-  assert.deepEqual(await client.query("SELECT id, v FROM twice ORDER BY id"), [
+  assert.deepEqual(await db.client.query("SELECT id, v FROM twice ORDER BY id"), [
     { id: 1, v: "c" },
     { id: 2, v: "a" },
     { id: 3, v: "y" },
@@ -137,18 +113,18 @@ test("of rows with one key in a chunk the last wins and the others are counted",
   // An earlier row that differs must not win over a later one that does not.
   const [three] = await load("twice", ["id", "v"], [["1,z", "1,c", "2,a"]]);
   assert.equal((three?.written ?? 0) + (three?.unchanged ?? 0), 2);
-  assert.deepEqual(await client.query("SELECT v FROM twice WHERE id = 1"), [{ v: "c" }]);
+  assert.deepEqual(await db.client.query("SELECT v FROM twice WHERE id = 1"), [{ v: "c" }]);
 });
 
 test("ignore keeps what is there, and of several new ones the first", async () => {
-  await client.query("CREATE TABLE kept (id int PRIMARY KEY, v text); INSERT INTO kept VALUES (1, 'old')");
+  await db.client.query("CREATE TABLE kept (id int PRIMARY KEY, v text); INSERT INTO kept VALUES (1, 'old')");
   const [outcome] = await load("kept", ["id", "v"], [["1,new", "2,a", "2,b"]], { onConflict: "ignore" });
   assert.deepEqual([outcome?.written, outcome?.skipped], [1, 2]);
-  assert.deepEqual(await client.query("SELECT v FROM kept ORDER BY id"), [{ v: "old" }, { v: "a" }]);
+  assert.deepEqual(await db.client.query("SELECT v FROM kept ORDER BY id"), [{ v: "old" }, { v: "a" }]);
 });
 
 test("fail refuses rows whose key is there, one by one, and names the key", async () => {
-  await client.query(
+  await db.client.query(
     "CREATE TABLE strict (id int PRIMARY KEY, v text); INSERT INTO strict VALUES (1, 'old')",
   );
   const [outcome] = await load("strict", ["id", "v"], [["1,new", "2,a", "2,b", "3,c"]], {
@@ -163,7 +139,7 @@ test("fail refuses rows whose key is there, one by one, and names the key", asyn
 });
 
 test("fail without a key appends", async () => {
-  await client.query("CREATE TABLE log (line text)");
+  await db.client.query("CREATE TABLE log (line text)");
   const sink = await open("log", ["line"], { onConflict: "fail" });
   assert.deepEqual([sink.ordering.kind, sink.guarantee], ["any", "transactional"]);
   const [outcome] = await load("log", ["line"], [["a", "a", "\\.", '"b\n\\.\nc"', ""]], {
@@ -171,7 +147,7 @@ test("fail without a key appends", async () => {
   });
   assert.equal(outcome?.written, 5);
   assert.deepEqual(
-    (await client.query<{ line: string | null }>("SELECT line FROM log ORDER BY line"))
+    (await db.client.query<{ line: string | null }>("SELECT line FROM log ORDER BY line"))
       .map((row) => row.line)
       .sort(),
     ["\\.", "a", "a", "b\n\\.\nc", null].sort(),
@@ -179,7 +155,7 @@ test("fail without a key appends", async () => {
 });
 
 test("rows of the wrong form are refused alone, with column and reason", async () => {
-  await client.query(`CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN small AS int CHECK (VALUE < 100);
+  await db.client.query(`CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN small AS int CHECK (VALUE < 100);
     CREATE TABLE parents (id int PRIMARY KEY); INSERT INTO parents VALUES (1), (2);
     CREATE TABLE checked (id int PRIMARY KEY, n int NOT NULL, mood mood, s small, day date, tags text[], v varchar(3),
       parent int REFERENCES parents, email text UNIQUE, CONSTRAINT positive CHECK (n > 0))`);
@@ -214,11 +190,11 @@ test("rows of the wrong form are refused alone, with column and reason", async (
     assert.match(failure.code ?? "", /^[0-9A-Z]{5}$/);
   });
   assert.equal(outcome?.written, 400);
-  assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM checked"), [{ n: 400 }]);
+  assert.deepEqual(await db.client.query("SELECT count(*)::int AS n FROM checked"), [{ n: 400 }]);
 });
 
 test("a thousand bad rows cost a few statements each, however many lie together", async (t) => {
-  await client.query("CREATE TABLE worst (id int PRIMARY KEY, n int, CHECK (n <> 7))");
+  await db.client.query("CREATE TABLE worst (id int PRIMARY KEY, n int, CHECK (n <> 7))");
   const records = Array.from(
     { length: 1800 },
     (_, i) => `${i},${i % 3 === 0 ? "x" : i % 3 === 1 ? "7" : "1"}`,
@@ -231,23 +207,23 @@ test("a thousand bad rows cost a few statements each, however many lie together"
 });
 
 test("a bad row does not drag down an earlier good one with its key", async () => {
-  await client.query("CREATE TABLE dragged (id int PRIMARY KEY, n int CHECK (n > 0))");
+  await db.client.query("CREATE TABLE dragged (id int PRIMARY KEY, n int CHECK (n > 0))");
   const [outcome] = await load("dragged", ["id", "n"], [["1,5", "2,6", "1,-1", "2,7"]]);
   assert.deepEqual(
     outcome?.failures.map((f) => f.index),
     [2],
   );
-  assert.deepEqual(await client.query("SELECT id, n FROM dragged ORDER BY id"), [
+  assert.deepEqual(await db.client.query("SELECT id, n FROM dragged ORDER BY id"), [
     { id: 1, n: 5 },
     { id: 2, n: 7 },
   ]);
 });
 
 test("generated, identity and default columns do as PostgreSQL users expect", async () => {
-  await client.query(`CREATE TABLE made (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int,
+  await db.client.query(`CREATE TABLE made (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int,
     twice int GENERATED ALWAYS AS (a * 2) STORED, at timestamptz NOT NULL DEFAULT now())`);
   for (const chunks of [[["7,1"]], [["7,2", "8,1"]]]) await load("made", ["id", "a"], chunks);
-  assert.deepEqual(await client.query("SELECT id::int, a, twice FROM made ORDER BY id"), [
+  assert.deepEqual(await db.client.query("SELECT id::int, a, twice FROM made ORDER BY id"), [
     { id: 7, a: 2, twice: 4 },
     { id: 8, a: 1, twice: 2 },
   ]);
@@ -258,25 +234,25 @@ test("generated, identity and default columns do as PostgreSQL users expect", as
 });
 
 test("audit triggers see each effect once, and nothing where nothing changed", async () => {
-  await client.query(`CREATE TABLE watched (id int PRIMARY KEY, v text);
+  await db.client.query(`CREATE TABLE watched (id int PRIMARY KEY, v text);
     CREATE TABLE audit (op text, kind text, id int);
     CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO audit VALUES (TG_OP, TG_WHEN, NEW.id); RETURN NEW; END $$;
     CREATE TRIGGER a AFTER INSERT OR UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION note();
     CREATE TRIGGER b BEFORE INSERT OR UPDATE ON watched FOR EACH ROW EXECUTE FUNCTION note()`);
   await load("watched", ["id", "v"], [["1,a", "2,a"]]);
-  await client.query("DELETE FROM audit");
+  await db.client.query("DELETE FROM audit");
   await load("watched", ["id", "v"], [["1,a", "2,a"]]);
-  assert.deepEqual(await client.query("SELECT * FROM audit"), []);
+  assert.deepEqual(await db.client.query("SELECT * FROM audit"), []);
   await load("watched", ["id", "v"], [["1,a", "2,b", "3,c"]]);
-  assert.deepEqual(await client.query("SELECT op, id FROM audit WHERE kind = 'AFTER' ORDER BY id"), [
+  assert.deepEqual(await db.client.query("SELECT op, id FROM audit WHERE kind = 'AFTER' ORDER BY id"), [
     { op: "UPDATE", id: 2 },
     { op: "INSERT", id: 3 },
   ]);
 });
 
 test("a trigger may drop a row or refuse it", async () => {
-  await client.query(`CREATE TABLE gated (id int PRIMARY KEY, v text);
+  await db.client.query(`CREATE TABLE gated (id int PRIMARY KEY, v text);
     CREATE FUNCTION gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.v = 'drop' THEN RETURN NULL; END IF;
       IF NEW.v LIKE '23%' THEN RAISE EXCEPTION 'boo' USING ERRCODE = NEW.v; END IF;
@@ -306,7 +282,7 @@ test("a trigger may drop a row or refuse it", async () => {
     raised?.failures.map(({ reason, code }) => [reason, code]),
     codes.map((code) => ["Boo.", code]),
   );
-  await client.query(
+  await db.client.query(
     "CREATE DOMAIN known AS text NOT NULL; CREATE TABLE knows (id int PRIMARY KEY, v known)",
   );
   const [unknown] = await load("knows", ["id", "v"], [["1,", "2,b"]]);
@@ -317,12 +293,12 @@ test("a trigger may drop a row or refuse it", async () => {
 });
 
 test("a row that a trigger drops is skipped, in whichever way rows are written", async () => {
-  await client.query(`CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  await db.client.query(`CREATE FUNCTION drops() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF TG_OP = TG_ARGV[0] AND NEW.id % 2 = 0 THEN RETURN NULL; END IF; NEW.low = lower(NEW.low); RETURN NEW; END $$`);
   const columns = ["id", "v", "low"];
   for (const event of ["INSERT", "UPDATE"] as const) {
     const table = `drops_${event.toLowerCase()}`;
-    await client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, v text CHECK (v <> 'bad'), low text);
+    await db.client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, v text CHECK (v <> 'bad'), low text);
       INSERT INTO ${table} SELECT g, 'a', 'x' FROM generate_series(1, 8) g;
       CREATE TRIGGER t BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION drops('${event}')`);
     const inserts = event === "INSERT" ? 2 : 0;
@@ -349,7 +325,7 @@ test("a row that a trigger drops is skipped, in whichever way rows are written",
 });
 
 test("partitions take their rows, and one that fits nowhere is refused", async () => {
-  await client.query(`CREATE TABLE parts (id int, day date, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+  await db.client.query(`CREATE TABLE parts (id int, day date, v text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
     CREATE TABLE parts_24 PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01')`);
   const columns = ["id", "day", "v"];
   const outcomes = await load("parts", columns, [
@@ -367,7 +343,7 @@ test("partitions take their rows, and one that fits nowhere is refused", async (
 });
 
 test("deferred constraints are checked with the chunk, and rows of it may refer to each other", async () => {
-  await client.query(`CREATE TABLE tree (id int PRIMARY KEY,
+  await db.client.query(`CREATE TABLE tree (id int PRIMARY KEY,
     parent int REFERENCES tree DEFERRABLE INITIALLY DEFERRED, n int)`);
   const [outcome] = await load("tree", ["id", "parent", "n"], [["1,4,0", "2,99,0", "3,,x", "4,,0", "5,2,0"]]);
   assert.deepEqual(
@@ -378,11 +354,11 @@ test("deferred constraints are checked with the chunk, and rows of it may refer 
       [4, "23503"],
     ],
   );
-  assert.deepEqual(await client.query("SELECT id FROM tree ORDER BY id"), [{ id: 1 }, { id: 4 }]);
+  assert.deepEqual(await db.client.query("SELECT id FROM tree ORDER BY id"), [{ id: 1 }, { id: 4 }]);
 });
 
 test("columns are mapped, left out, and computed on the server", async () => {
-  await client.query(
+  await db.client.query(
     "CREATE TABLE mapped (email text PRIMARY KEY, full_name text, seen timestamptz, origin text)",
   );
   const columns = ["Mail", "First", "Last", "x"];
@@ -391,16 +367,18 @@ test("columns are mapped, left out, and computed on the server", async () => {
     set: { full_name: "First || ' ' || \"Last\"", seen: "now()", origin: "'file'" },
   };
   const first = await load("mapped", columns, [["a@x,Ann,Lee,1", "b@x,Bob,Ray,2"]], options);
-  const [before] = await client.query("SELECT * FROM mapped ORDER BY email");
+  const [before] = await db.client.query("SELECT * FROM mapped ORDER BY email");
   const second = await load("mapped", columns, [["a@x,Ann,Lee,9", "b@x,Rob,Ray,2"]], options);
   assert.deepEqual([first[0]?.written, second[0]?.written, second[0]?.unchanged], [2, 1, 1]);
-  const [after, changed] = await client.query<{ full_name: string }>("SELECT * FROM mapped ORDER BY email");
+  const [after, changed] = await db.client.query<{ full_name: string }>(
+    "SELECT * FROM mapped ORDER BY email",
+  );
   assert.deepEqual(after, before);
   assert.equal(changed?.full_name, "Rob Ray");
 });
 
 test("objects are encoded by the type of their column", async () => {
-  await client.query(`CREATE TABLE things (id bigint PRIMARY KEY, t text, n numeric, b boolean, at timestamptz,
+  await db.client.query(`CREATE TABLE things (id bigint PRIMARY KEY, t text, n numeric, b boolean, at timestamptz,
     raw bytea, tags text[], grid int[], doc jsonb, untouched text DEFAULT 'kept')`);
   const sink = await open("things", null, {}, { transformed: true, sample: async () => [{ id: 1, t: "" }] });
   const writer = await only(sink);
@@ -435,7 +413,7 @@ test("objects are encoded by the type of their column", async () => {
     [2, 5],
   );
   assert.equal(outcome.written, 4);
-  const rows = await client.query(
+  const rows = await db.client.query(
     `SELECT id::text, t, n::text, b, at, raw, tags, grid, doc::text, untouched FROM things ORDER BY things.id`,
   );
   assert.deepEqual(rows, [
@@ -492,11 +470,11 @@ test("items that are no rows of the table are refused, and all of the first ones
 });
 
 test("row-level security is respected although COPY cannot work with it", async () => {
-  const limited = server.roleName("limited");
-  await client.query(`CREATE TABLE secured (id int PRIMARY KEY, v text); CREATE ROLE ${limited} LOGIN PASSWORD 'pw';
+  const limited = db.server.roleName("limited");
+  await db.client.query(`CREATE TABLE secured (id int PRIMARY KEY, v text); CREATE ROLE ${limited} LOGIN PASSWORD 'pw';
     GRANT ALL ON secured TO ${limited}; ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
     CREATE POLICY p ON secured USING (true) WITH CHECK (v <> 'hidden')`);
-  const other = new URL(url);
+  const other = new URL(db.url);
   other.username = limited;
   other.password = "pw";
   const sink = await open("secured", ["id", "v"], { url: other.href });
@@ -508,7 +486,7 @@ test("row-level security is respected although COPY cannot work with it", async 
 });
 
 test("keys of several columns and of types with their own equality merge right", async () => {
-  await client.query(
+  await db.client.query(
     `CREATE TABLE pairs (a text, b uuid, c numeric, PRIMARY KEY (a, b, c), v int)`.replace(
       ", PRIMARY KEY (a, b, c), v int",
       ", v int, PRIMARY KEY (a, b, c)",
@@ -524,14 +502,14 @@ test("keys of several columns and of types with their own equality merge right",
     outcomes.map((o) => o.written),
     [1, 2],
   );
-  assert.deepEqual(await client.query("SELECT a, v FROM pairs ORDER BY a"), [
+  assert.deepEqual(await db.client.query("SELECT a, v FROM pairs ORDER BY a"), [
     { a: "x", v: 2 },
     { a: "y", v: 1 },
   ]);
 });
 
 test("a key that may be null lets every row without one in", async () => {
-  await client.query("CREATE TABLE loose (k int UNIQUE, v text)");
+  await db.client.query("CREATE TABLE loose (k int UNIQUE, v text)");
   const outcomes = await load(
     "loose",
     ["k", "v"],
@@ -553,7 +531,7 @@ test("a key that may be null lets every row without one in", async () => {
 test("columns may be called like what every object inherits, and are NULL for items that lack them", async () => {
   const names = Object.getOwnPropertyNames(Object.prototype);
   const declared = names.map((name) => `"${name}" text`).join(", ");
-  await client.query(`CREATE TABLE inherited (id int PRIMARY KEY, ${declared})`);
+  await db.client.query(`CREATE TABLE inherited (id int PRIMARY KEY, ${declared})`);
   const writer = await only(await open("inherited", null));
   const full = (id: number) =>
     Object.fromEntries([["id", id], ...names.map((name) => [name, `${name} ${id}`])]);
@@ -566,7 +544,7 @@ test("columns may be called like what every object inherits, and are NULL for it
   const outcome = await write(writer, objectChunk([full(1), { id: 2 }, full(3), ...names.map(other)]));
   await writer.close();
   assert.deepEqual([outcome.written, outcome.failures], [3 + names.length, []]);
-  const rows = await client.query<{ id: number; row: string }>(
+  const rows = await db.client.query<{ id: number; row: string }>(
     "SELECT id, to_json(i)::text AS row FROM inherited i ORDER BY id",
   );
   const values = new Map(rows.map(({ id, row }) => [id, new Map(Object.entries(JSON.parse(row)))]));

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { Job } from "../../../../../src/batch/index.ts";
-import { csv } from "../../../../../src/connect/csv/index.ts";
-import { type PostgresOptions, postgres, table, update } from "../../../../../src/connect/postgres/index.ts";
-import { TableScene } from "../../scene.ts";
+import {
+  type PostgresOptions,
+  type TableRow,
+  table,
+  update,
+} from "../../../../../src/connect/postgres/index.ts";
+import { resultOf, TableScene } from "../../scene.ts";
 
 /** The most that PostgreSQL takes. */
 const most = 1600;
@@ -25,29 +27,18 @@ function columnAt(at: number): { name: string; type: string; value: (n: number) 
 }
 
 describe("rows as wide as PostgreSQL takes them, and wider", () => {
-  let scene: TableScene;
-  let files = 0;
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
+  const scene = TableScene.use();
 
   const load = async (
     url: string,
     text: string,
     options: Partial<PostgresOptions> = {},
-    job: Partial<Job<unknown, unknown>> = {},
+    job: Partial<Job<TableRow, unknown>> = {},
   ) => {
-    const path = join(scene.folder, `w${++files}.csv`);
-    await writeFile(path, text);
-    const summary = await scene.run({
-      source: csv(path),
-      sink: postgres({ url, table: "t", ...options }),
-      ...job,
-    } as never);
-    const { state, written, unchanged, skipped, quarantined, note, run } = summary;
-    assert.equal(state, "succeeded", note);
-    return { counts: [written, unchanged, skipped, quarantined], run };
+    const summary = await scene.load(url, text, options, job);
+    const [state, , ...counts] = resultOf(summary);
+    assert.equal(state, "succeeded", summary.note);
+    return { counts, run: summary.run };
   };
   const reasons = async (run: string) => {
     const records = await scene.store.quarantined(run, { limit: 100 });
@@ -70,8 +61,7 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
       [wide + trigger, (values: unknown) => values],
     ] as const) {
       const { url, client } = await scene.database(sql);
-      await using _ = client;
-      const job = (step === undefined ? {} : { transform: step }) as Partial<Job<unknown, unknown>>;
+      const job = (step === undefined ? {} : { transform: step }) as Partial<Job<TableRow, unknown>>;
       const bad = { c1000: "x", r: "" };
       const first = await load(url, `${head}\n${row(1)}\n${row(2)}\n${row(3, bad)}\n${row(4)}\n`, {}, job);
       assert.deepEqual(first.counts, [3, 0, 0, 1]);
@@ -122,7 +112,6 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
 
   it("of which more is left out than a row of a table can hold", async () => {
     const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v int, note text)");
-    await using _ = client;
     const names = Array.from({ length: 2500 }, (_, at) => `Left Out ${at}`);
     // Two that the server cannot tell apart, for it cuts names after 63 bytes.
     const twins = [`${"é".repeat(40)} one`, `${"é".repeat(40)} two`];
@@ -152,10 +141,9 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
 
   it("are refused alone where the table cannot hold them", async () => {
     const names = Array.from({ length: most - 1 }, (_, at) => `c${at}`);
-    const { url, client } = await scene.database(
+    const { url } = await scene.database(
       `CREATE TABLE t (id int PRIMARY KEY, ${names.map((name) => `${name} text`).join(", ")})`,
     );
-    await using _ = client;
     const line = (id: number, value: string) => [id, ...names.map(() => value)].join(",");
     const text = [["id", ...names].join(","), line(1, "x"), line(2, "ten bytes."), line(3, ""), ""].join(
       "\n",
@@ -170,7 +158,6 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
       `${wide}; INSERT INTO t (id, c8, c1599) SELECT n, n, n FROM generate_series(7, 9) n;
        ALTER TABLE t ADD CHECK (c1599 <> 108)`,
     );
-    await using _ = client;
     const summary = await scene.run({
       source: table({
         url,

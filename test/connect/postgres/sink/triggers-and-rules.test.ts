@@ -1,43 +1,14 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
-import type { Job } from "../../../../src/batch/index.ts";
+import { describe, it } from "node:test";
 import { csv } from "../../../../src/connect/csv/index.ts";
-import { type PostgresOptions, postgres, table, update } from "../../../../src/connect/postgres/index.ts";
-import { TableScene } from "../scene.ts";
+import { postgres, table, update } from "../../../../src/connect/postgres/index.ts";
+import { resultOf, TableScene } from "../scene.ts";
 import { databaseUrl } from "../server.ts";
+import { context } from "./chunks.ts";
 
 /** What a database does with rows by itself: triggers, rules, policies, constraints that rows meet together. */
 describe("a table that has ideas of its own", () => {
-  let scene: TableScene;
-  let files = 0;
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
-
-  const load = async (
-    url: string,
-    text: string,
-    options: Partial<PostgresOptions> = {},
-    job: Partial<Job<unknown, unknown>> = {},
-  ) => {
-    const path = join(scene.folder, `f${++files}.csv`);
-    await writeFile(path, text);
-    return await scene.run({
-      source: csv(path),
-      sink: postgres({ url, table: "t", ...options }),
-      ...job,
-    } as never);
-  };
-  const counts = ({ read, written, unchanged, skipped, quarantined }: Record<string, unknown>) => [
-    read,
-    written,
-    unchanged,
-    skipped,
-    quarantined,
-  ];
+  const scene = TableScene.use();
 
   const lowering = `CREATE TABLE t (k text PRIMARY KEY, v int);
     CREATE FUNCTION low() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.k := lower(NEW.k); RETURN NEW; END $$;
@@ -46,7 +17,6 @@ describe("a table that has ideas of its own", () => {
   it("gives the last row of a key that a trigger computes, over several chunks and connections", async () => {
     for (const onConflict of ["update", "ignore"] as const) {
       const { url, client } = await scene.database(lowering);
-      await using _ = client;
       const oracle = new Map<string, number>();
       let text = "k,v\n";
       for (let n = 0; n < 2500; n++) {
@@ -57,14 +27,14 @@ describe("a table that has ideas of its own", () => {
       }
       const chunkSize = { min: 4096, max: 8192 };
       for (const expected of ["first", "again"]) {
-        const summary = await load(url, text, { onConflict }, { shards: 2, chunkSize });
+        const summary = await scene.load(url, text, { onConflict }, { shards: 2, chunkSize });
         assert.equal(summary.state, "succeeded", `${expected}: ${summary.note}`);
         const rows = await client.query<{ k: string; v: number }>("SELECT * FROM t");
         assert.deepEqual(new Map(rows.map(({ k, v }) => [k, v])), oracle, `${onConflict} ${expected}`);
       }
       // One that changes nothing by its looks may be the last: here the table holds (k1, 1).
       await client.query("DELETE FROM t; INSERT INTO t VALUES ('k1', 1), ('k2', 2)");
-      await load(url, "k,v\nK1,9\nk1,1\nk2,2\n", { onConflict });
+      await scene.load(url, "k,v\nK1,9\nk1,1\nk2,2\n", { onConflict });
       assert.deepEqual(await client.query("SELECT v FROM t ORDER BY k"), [{ v: 1 }, { v: 2 }]);
     }
   });
@@ -78,7 +48,6 @@ describe("a table that has ideas of its own", () => {
          SELECT now() INTO NEW.at; INSERT INTO audit VALUES (NEW.k); NEW."v" = NEW.v + length(NEW.k); RETURN NEW; END $$;
        CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION stamp();`,
     );
-    await using _ = client;
     const sources = [
       ["NEW.k := 1; RETURN NEW;", "total"],
       ["SELECT 1, 'x' INTO NEW.v, NEW.k; RETURN NEW;", "total"],
@@ -88,9 +57,9 @@ describe("a table that has ideas of its own", () => {
       ["INSERT INTO audit VALUES (NEW.k); NEW.v := 1; RETURN NEW;", "byKey"],
       ["IF NEW.v > 1 THEN RETURN NULL; END IF; PERFORM to_jsonb(NEW); RETURN NEW;", "byKey"],
     ] as const;
+    let orders = 0;
     const order = async () => {
-      const { context } = await import("./chunks.ts");
-      return (await postgres({ url, table: "t" }).open(context(["k", "v"], { run: `s${++files}` }))).ordering
+      return (await postgres({ url, table: "t" }).open(context(["k", "v"], { run: `s${++orders}` }))).ordering
         .kind;
     };
     assert.equal(await order(), "byKey");
@@ -107,27 +76,22 @@ describe("a table that has ideas of its own", () => {
       `CREATE TABLE t (k int PRIMARY KEY, v int); CREATE TABLE other (k int); INSERT INTO t VALUES (1, 1);
        CREATE RULE r AS ON INSERT TO t DO ALSO INSERT INTO other VALUES (NEW.k);`,
     );
-    await using _ = client;
     for (const onConflict of ["update", "ignore", "fail"] as const) {
-      await assert.rejects(load(url, "k,v\n2,1\nx,1\n", { onConflict }), {
+      await assert.rejects(scene.load(url, "k,v\n2,1\nx,1\n", { onConflict }), {
         code: "postgres.rule",
         message: /public\.t has the rule r on INSERT/,
       });
     }
     await client.query("DROP RULE r ON t; CREATE RULE u AS ON UPDATE TO t DO INSTEAD NOTHING");
-    await assert.rejects(load(url, "k,v\n1,2\n"), { code: "postgres.rule" });
-    const change = scene.run({
-      source: table({ url, table: "t" }),
-      sink: update({ url, table: "t", set: { v: "2" } }),
-    });
+    await assert.rejects(scene.load(url, "k,v\n1,2\n"), { code: "postgres.rule" });
+    const change = scene.change(url, { set: { v: "2" } });
     await assert.rejects(change, { code: "postgres.rule" });
     await client.query("DROP RULE u ON t");
-    assert.equal((await load(url, "k,v\n1,2\n")).written, 1);
+    assert.equal((await scene.load(url, "k,v\n1,2\n")).written, 1);
   });
 
   it("is refused an expression that gives several rows, sums rows up, or closes our brackets", async () => {
-    const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v int, b text)");
-    await using _ = client;
+    const { url } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v int, b text)");
     const bad = [
       "generate_series(1,3)::text",
       "unnest(array['a','b'])",
@@ -142,12 +106,12 @@ describe("a table that has ideas of its own", () => {
     ];
     for (const b of bad) {
       await assert.rejects(
-        load(url, "id,v\n1,2\n", { onConflict: "fail", set: { b } }),
+        scene.load(url, "id,v\n1,2\n", { onConflict: "fail", set: { b } }),
         { code: "postgres.set" },
         b,
       );
       await assert.rejects(
-        load(url, "id,v\n1,2\n", { table: "made", create: true, set: { b } }),
+        scene.load(url, "id,v\n1,2\n", { table: "made", create: true, set: { b } }),
         { code: "postgres.set" },
         b,
       );
@@ -166,32 +130,24 @@ describe("a table that has ideas of its own", () => {
       "'a)' || '('",
     ];
     for (const b of good) {
-      const summary = await load(url, "id,v\n1,2\n", { set: { b } });
+      const summary = await scene.load(url, "id,v\n1,2\n", { set: { b } });
       assert.equal(summary.state, "succeeded", `${b}: ${summary.note}`);
-      const live = await scene.run({
-        source: table({ url, table: "t" }),
-        sink: update({ url, table: "t", set: { b } }),
-      });
+      const live = await scene.change(url, { set: { b } });
       assert.deepEqual([live.state, live.written], ["succeeded", 1], `${b}: ${live.note}`);
     }
   });
 
   it("keeps rows as they are by a trigger, which are counted as skipped", async () => {
-    const { url, client } = await scene.database(
+    const { url } = await scene.database(
       `CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g;
        CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
          IF OLD.id % 4 = 0 THEN RETURN NULL; END IF; IF OLD.id = 7 THEN RAISE EXCEPTION 'not 7'; END IF; RETURN NEW; END $$;
        CREATE TRIGGER keep BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep();`,
     );
-    await using _ = client;
     for (const step of [undefined, ({ id }: Readonly<Record<string, unknown>>) => ({ id, v: 2 })]) {
       const set = step === undefined ? { v: "1" } : {};
-      const summary = await scene.run({
-        source: table({ url, table: "t" }),
-        ...(step ? { transform: step } : {}),
-        sink: update({ url, table: "t", set }),
-      });
-      assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 100, 74, 0, 25, 1]);
+      const summary = await scene.change(url, { set }, step ? { transform: step } : {});
+      assert.deepEqual(resultOf(summary), ["succeeded", 100, 74, 0, 25, 1]);
     }
   });
 
@@ -221,18 +177,12 @@ describe("a table that has ideas of its own", () => {
        CREATE TABLE regions (code text PRIMARY KEY, name text); INSERT INTO regions VALUES ('eu', 'Europe'), ('us', 'States');
        CREATE FUNCTION region_of(text) RETURNS text STABLE LANGUAGE sql AS 'SELECT name FROM regions WHERE code = $1'`,
     );
-    await using _ = client;
     const ids = columns.map((_, n) => n);
     const step = ({ id, v }: Readonly<Record<string, unknown>>) => ({ id, v });
     const ways = {
       load: (set: Record<string, string>) =>
-        load(url, `id,v\n${ids.map((id) => `${id},a\n`).join("")}`, { set }),
-      "step and set": (set: Record<string, string>) =>
-        scene.run({
-          source: table({ url, table: "t" }),
-          transform: step,
-          sink: update({ url, table: "t", set }),
-        }),
+        scene.load(url, `id,v\n${ids.map((id) => `${id},a\n`).join("")}`, { set }),
+      "step and set": (set: Record<string, string>) => scene.change(url, { set }, { transform: step }),
     };
     const rows = ids.length;
     const sets = (expressions: readonly string[]) =>
@@ -242,25 +192,25 @@ describe("a table that has ideas of its own", () => {
       await client.query(`INSERT INTO t (id, v) SELECT g, 'a' FROM generate_series(0, ${rows - 1}) g`);
       await client.query(`UPDATE t SET ${columns.map((name) => `${name} = 'old'`).join(", ")}`);
       const left = await write(sets(passed));
-      assert.deepEqual([left.state, ...counts({ ...left })], ["succeeded", rows, 0, rows, 0, 0], way);
+      assert.deepEqual(resultOf(left), ["succeeded", rows, 0, rows, 0, 0], way);
       const drawn = await write({ w0: "v || gen_random_uuid()" });
-      assert.deepEqual([drawn.state, ...counts({ ...drawn })], ["succeeded", rows, rows, 0, 0, 0], way);
+      assert.deepEqual(resultOf(drawn), ["succeeded", rows, rows, 0, 0, 0], way);
       const first = await write(sets(compared));
-      assert.deepEqual([first.state, ...counts({ ...first })], ["succeeded", rows, rows, 0, 0, 0], way);
+      assert.deepEqual(resultOf(first), ["succeeded", rows, rows, 0, 0, 0], way);
       // Each row is as it should be but for what one of the expressions computes.
       const right = await client.query("SELECT * FROM t ORDER BY id");
       for (const id of ids) await client.query(`UPDATE t SET w${id} = 'old' WHERE id = ${id}`);
       const second = await write(sets(compared));
-      assert.deepEqual([second.state, ...counts({ ...second })], ["succeeded", rows, rows, 0, 0, 0], way);
+      assert.deepEqual(resultOf(second), ["succeeded", rows, rows, 0, 0, 0], way);
       assert.deepEqual(await client.query("SELECT * FROM t ORDER BY id"), right, way);
       const third = await write(sets(compared));
-      assert.deepEqual([third.state, ...counts({ ...third })], ["succeeded", rows, 0, rows, 0, 0], way);
+      assert.deepEqual(resultOf(third), ["succeeded", rows, 0, rows, 0, 0], way);
     }
     // It may replace a column of the file, too: here the value of the file never reaches the table.
     await client.query("TRUNCATE t");
-    const summary = await load(url, "id,v\n1,x\n2,y\n", { set: { v: "'z'" } });
+    const summary = await scene.load(url, "id,v\n1,x\n2,y\n", { set: { v: "'z'" } });
     assert.deepEqual([summary.written, await client.query("SELECT DISTINCT v FROM t")], [2, [{ v: "z" }]]);
-    const again = await load(url, "id,v\n1,p\n2,q\n", { set: { v: "'z'" } });
+    const again = await scene.load(url, "id,v\n1,p\n2,q\n", { set: { v: "'z'" } });
     assert.deepEqual([again.written, again.unchanged], [0, 2]);
   });
 
@@ -271,21 +221,20 @@ describe("a table that has ideas of its own", () => {
        INSERT INTO live SELECT ROW(NULL, g)::pair FROM generate_series(1, 300) g; INSERT INTO live VALUES (ROW(NULL, NULL)::pair);
        CREATE TABLE t (k pair UNIQUE, v text);`,
     );
-    await using _ = client;
     for (const step of [undefined, ({ k }: Readonly<Record<string, unknown>>) => ({ k, v: "step" })]) {
       const summary = await scene.run({
         source: table({ url, table: "live" }),
         ...(step ? { transform: step } : {}),
         sink: update({ url, table: "live", set: step === undefined ? { v: "'set'" } : {} }),
       });
-      assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 1201, 1201, 0, 0, 0]);
+      assert.deepEqual(resultOf(summary), ["succeeded", 1201, 1201, 0, 0, 0]);
       const rows = await client.query("SELECT v, count(*)::int AS n FROM live GROUP BY v");
       assert.deepEqual(rows, [{ v: step === undefined ? "set" : "step", n: 1201 }]);
     }
     // The last row of each key wins; a key that is null as a whole is equal to nothing.
     const text = 'k,v\n"(1,)",1\n"(,)",2\n"(,x)",3\n"(,)",4\n,5\n"(1,)",6\n,7\n';
-    const summary = await load(url, text, { key: ["k"] });
-    assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 7, 5, 0, 2, 0]);
+    const summary = await scene.load(url, text, { key: ["k"] });
+    assert.deepEqual(resultOf(summary), ["succeeded", 7, 5, 0, 2, 0]);
     const rows = await client.query("SELECT v FROM t ORDER BY v");
     assert.deepEqual(rows.map(({ v }) => v).join(" "), "3 4 5 6 7");
   });
@@ -323,26 +272,13 @@ describe("a table that has ideas of its own", () => {
     const step = (row: Readonly<Record<string, unknown>>): object =>
       hostile[Number(row.id)]?.(row.id) ?? { id: row.id, v: "new" };
     const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v text)");
-    await using _ = client;
     const text = `id,v\n${Array.from({ length: 10 }, (_, id) => `${id},old\n`).join("")}`;
-    await load(url, text);
-    const written = await scene.run({
-      source: table({ url, table: "t" }),
-      transform: step,
-      sink: update({ url, table: "t" }),
-    } as never);
-    assert.deepEqual(
-      [written.state, ...counts({ ...written })],
-      ["succeeded", 10, 5, 0, 0, 5],
-      `${written.note}`,
-    );
+    await scene.load(url, text);
+    const written = await scene.change(url, {}, { transform: step });
+    assert.deepEqual(resultOf(written), ["succeeded", 10, 5, 0, 0, 5], `${written.note}`);
     await client.query("TRUNCATE t");
-    const loaded = await load(url, text, {}, { transform: step } as never);
-    assert.deepEqual(
-      [loaded.state, ...counts({ ...loaded })],
-      ["succeeded", 10, 5, 0, 0, 5],
-      `${loaded.note}`,
-    );
+    const loaded = await scene.load(url, text, {}, { transform: step });
+    assert.deepEqual(resultOf(loaded), ["succeeded", 10, 5, 0, 0, 5], `${loaded.note}`);
   });
 
   it("refuses single rows by a policy or a trigger, and the others are written", async () => {
@@ -354,21 +290,20 @@ describe("a table that has ideas of its own", () => {
          IF NEW.id = 3 THEN RAISE insufficient_privilege USING MESSAGE = 'not 3'; END IF; RETURN NEW; END $$;
        CREATE TRIGGER f BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();`,
     );
-    await using _ = client;
     const as = databaseUrl(url, new URL(url).pathname.slice(1), "tenant", "x");
-    const summary = await load(as, "id,owner\n1,tenant\n2,other\n3,tenant\n4,tenant\n");
-    assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 4, 2, 0, 0, 2]);
+    const summary = await scene.load(as, "id,owner\n1,tenant\n2,other\n3,tenant\n4,tenant\n");
+    assert.deepEqual(resultOf(summary), ["succeeded", 4, 2, 0, 0, 2]);
     const change = await scene.run({
       source: table({ url: as, table: "t" }),
       sink: update({ url: as, table: "t", set: { owner: "case id when 1 then 'other' else owner end" } }),
       atLeastOnce: true,
     });
-    assert.deepEqual([change.state, ...counts({ ...change })], ["succeeded", 2, 1, 0, 0, 1]);
+    assert.deepEqual(resultOf(change), ["succeeded", 2, 1, 0, 0, 1]);
     // What every row lacks is a right.
     await client.query(
       "CREATE TABLE log (id int); CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (1); RETURN NEW; END $$",
     );
-    const lacking = await load(as, "id,owner\n7,tenant\n8,tenant\n");
+    const lacking = await scene.load(as, "id,owner\n7,tenant\n8,tenant\n");
     assert.deepEqual([lacking.state, lacking.quarantined], ["failed", 0]);
     assert.match(lacking.note ?? "", /permission denied for table log.*GRANT/);
   });
@@ -385,9 +320,8 @@ describe("a table that has ideas of its own", () => {
          IF NEW.code <> 'ok' AND NEW.n = 0 THEN RAISE EXCEPTION 'no' USING ERRCODE = NEW.code; END IF; RETURN NEW; END $$;
        CREATE TRIGGER f BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();`,
     );
-    await using _ = client;
     const bad = [...codes, "runs"].map((code, at) => `${2 * at},${code},0\n${2 * at + 1},ok,0\n`);
-    const summary = await load(url, `id,code,n\n${bad.join("")}`);
+    const summary = await scene.load(url, `id,code,n\n${bad.join("")}`);
     assert.deepEqual(
       [summary.state, summary.written, summary.quarantined],
       ["succeeded", bad.length, bad.length],
@@ -408,29 +342,17 @@ describe("a table that has ideas of its own", () => {
   });
 
   it("counts a row once that a deferred constraint refuses late", async () => {
-    const { url, client } = await scene.database(
+    const { url } = await scene.database(
       `CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 100);
        CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p DEFERRABLE INITIALLY DEFERRED);
        INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g;`,
     );
-    await using _ = client;
     const value = (id: unknown) => (Number(id) % 10 === 0 ? 999 : Number(id));
-    const stepped = await scene.run({
-      source: table({ url, table: "t" }),
-      transform: ({ id }) => ({ id, p: value(id) }),
-      sink: update({ url, table: "t" }),
-    });
-    assert.deepEqual(
-      [stepped.state, ...counts({ ...stepped })],
-      ["succeeded", 100, 90, 0, 0, 10],
-      stepped.note,
-    );
+    const stepped = await scene.change(url, {}, { transform: ({ id }) => ({ id, p: value(id) }) });
+    assert.deepEqual(resultOf(stepped), ["succeeded", 100, 90, 0, 0, 10], stepped.note);
     const set = { p: "case when id % 10 = 1 then 999 else id end" };
-    const set2 = await scene.run({
-      source: table({ url, table: "t" }),
-      sink: update({ url, table: "t", set }),
-    });
-    assert.deepEqual([set2.state, ...counts({ ...set2 })], ["succeeded", 100, 90, 0, 0, 10], set2.note);
+    const set2 = await scene.change(url, { set });
+    assert.deepEqual(resultOf(set2), ["succeeded", 100, 90, 0, 0, 10], set2.note);
   });
 
   it("takes rows that need each other, with bad ones beside them", async () => {
@@ -438,13 +360,12 @@ describe("a table that has ideas of its own", () => {
       `CREATE TABLE o (id int PRIMARY KEY); INSERT INTO o VALUES (1);
        CREATE TABLE t (id int PRIMARY KEY, parent int REFERENCES t, o int REFERENCES o, n int UNIQUE DEFERRABLE);`,
     );
-    await using _ = client;
     // 5 and 4 need each other, 8 needs 9 and 9 needs 4; 6, 7 and what needs 7 lack something.
-    const summary = await load(
+    const summary = await scene.load(
       url,
       "id,parent,o\n5,4,1\n6,99,1\n4,5,1\n8,9,1\n7,98,1\n10,7,1\n9,4,1\n11,4,55\n12,12,1\n",
     );
-    assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", 9, 5, 0, 0, 4], summary.note);
+    assert.deepEqual(resultOf(summary), ["succeeded", 9, 5, 0, 0, 4], summary.note);
     const rows = await client.query<{ id: number }>("SELECT id FROM t ORDER BY id");
     assert.deepEqual(
       rows.map(({ id }) => id),
@@ -456,22 +377,17 @@ describe("a table that has ideas of its own", () => {
     const { url, client } = await scene.database(
       `CREATE TABLE t (id int PRIMARY KEY, n int UNIQUE DEFERRABLE); INSERT INTO t SELECT g, g FROM generate_series(1, 400) g`,
     );
-    await using _ = client;
     // 110 and 111 swap their numbers, 112 takes one that stays.
     const swap = "110,111\n111,110\n112,9\n";
     const back = "110,110\n111,111\n112,9\n";
-    const file = await load(url, `id,n\n${swap}`);
-    assert.deepEqual([file.state, ...counts({ ...file })], ["succeeded", 3, 2, 0, 0, 1], file.note);
-    const path = join(scene.folder, "swap.csv");
-    await writeFile(path, `id,n\n${back}`);
+    const file = await scene.load(url, `id,n\n${swap}`);
+    assert.deepEqual(resultOf(file), ["succeeded", 3, 2, 0, 0, 1], file.note);
+    const path = await scene.file(`id,n\n${back}`);
     const changed = await scene.run({ source: csv(path), sink: update({ url, table: "t" }) });
-    assert.deepEqual([changed.state, ...counts({ ...changed })], ["succeeded", 3, 2, 0, 0, 1], changed.note);
+    assert.deepEqual(resultOf(changed), ["succeeded", 3, 2, 0, 0, 1], changed.note);
     const set = { n: "case id when 110 then 111 when 111 then 110 when 112 then 9 else n end" };
-    const ranged = await scene.run({
-      source: table({ url, table: "t" }),
-      sink: update({ url, table: "t", set }),
-    });
-    assert.deepEqual([ranged.state, ...counts({ ...ranged })], ["succeeded", 400, 399, 0, 0, 1], ranged.note);
+    const ranged = await scene.change(url, { set });
+    assert.deepEqual(resultOf(ranged), ["succeeded", 400, 399, 0, 0, 1], ranged.note);
     const rows = await client.query("SELECT id, n FROM t WHERE id <> n ORDER BY id");
     assert.deepEqual(rows, [
       { id: 110, n: 111 },
@@ -485,7 +401,6 @@ describe("a table that has ideas of its own", () => {
       `CREATE TABLE t (${names.map((name) => `${name} int`).join(", ")}, PRIMARY KEY (pawl_n, pawl_all));
        CREATE TABLE kept (n int); CREATE TABLE differing (n int); INSERT INTO differing VALUES (41); CREATE TABLE pawl_done (n int);`,
     );
-    await using _ = client;
     const row = (k: number, v: number) => [k, k, ...names.slice(2).map(() => v)].join(",");
     const head = names.join(",");
     const set = { c0: "(SELECT max(n) FROM differing) + pawl_n" };
@@ -494,110 +409,18 @@ describe("a table that has ideas of its own", () => {
       [`${head}\n${row(1, 1)}\n${row(2, 2)}\n`, [2, 1, 1, 0, 0]],
       [`${head}\n${row(1, 3)}\n${row(1, 4)}\n${row(2, 2)}\nx${row(3, 2)}\n`, [4, 1, 1, 1, 1]],
     ] as const) {
-      const summary = await load(url, text, { set });
-      assert.deepEqual([summary.state, ...counts({ ...summary })], ["succeeded", ...expected], summary.note);
+      const summary = await scene.load(url, text, { set });
+      assert.deepEqual(resultOf(summary), ["succeeded", ...expected], summary.note);
     }
     const [one] = await client.query("SELECT c0, i FROM t WHERE pawl_n = 1");
     assert.deepEqual(one, { c0: 42, i: 4 });
     for (const step of [undefined, (r: Readonly<Record<string, unknown>>) => ({ ...r, pawl_0: 7 })]) {
-      const change = await scene.run({
-        source: table({ url, table: "t" }),
-        ...(step ? { transform: step } : {}),
-        sink: update({ url, table: "t", set: { pawl_version: "pawl_version + 1" } }),
-      });
-      assert.deepEqual([change.state, change.written], ["succeeded", 2], change.note);
-    }
-  });
-});
-
-describe("a load that adds, or changes under a condition", () => {
-  let scene: TableScene;
-  let files = 0;
-  before(async () => {
-    scene = await TableScene.begin();
-  });
-  after(() => scene[Symbol.asyncDispose]());
-
-  const file = async (text: string) => {
-    const path = join(scene.folder, `a${++files}.csv`);
-    await writeFile(path, text);
-    return path;
-  };
-
-  it("makes a table without a key where none shows, takes every row, and says so", async () => {
-    const { url, client } = await scene.database(
-      "CREATE TABLE keyless (a int); INSERT INTO keyless VALUES (1)",
-    );
-    await using _ = client;
-    const source = csv(await file(`a,b\n${"1,x\n".repeat(500)}`));
-    const notes: string[] = [];
-    const job = { source, sink: postgres({ url, table: "made", create: true }), name: "made" };
-    const summary = await scene.run({ ...job, onNote: (note: string) => notes.push(note) } as never);
-    assert.deepEqual([summary.state, summary.written], ["succeeded", 500], summary.note);
-    assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM made"), [{ n: 500 }]);
-    const { context } = await import("./chunks.ts");
-    const fresh = { sample: async () => [{ a: "1" }] };
-    const sink = postgres({ url, table: "fresh", create: true });
-    const open = await sink.open(context(["a"], { run: "r1", ...fresh }));
-    assert.match(open.notes.join(), /public\.fresh gets no key, .* every row is added/);
-    // The run that was interrupted goes on with the table it has made; another one must say what it means.
-    await client.query(
-      "INSERT INTO fresh VALUES (1); INSERT INTO pawl.checkpoint (run, shard, fence) VALUES ('r1', 0, 1)",
-    );
-    assert.equal((await sink.open(context(["a"], { run: "r1", ...fresh }))).ordering.kind, "any");
-    await assert.rejects(sink.open(context(["a"], { run: "r2", ...fresh })), { code: "postgres.no-key" });
-    const other = postgres({ url, table: "keyless", create: true });
-    await assert.rejects(other.open(context(["a"], { run: "r3", ...fresh })), { code: "postgres.no-key" });
-  });
-
-  it("adds every row with append, and refuses single ones that a unique index does not take", async () => {
-    const { url, client } = await scene.database(
-      "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE log (v text)",
-    );
-    await using _ = client;
-    const rows = csv(await file("id,v\n1,a\n2,b\n1,c\n"));
-    const keyed = await scene.run({ source: rows, sink: postgres({ url, table: "t", append: true }) });
-    assert.deepEqual([keyed.state, keyed.written, keyed.quarantined], ["succeeded", 2, 1], keyed.note);
-    const log = csv(await file("v\na\na\n"));
-    for (const n of [2, 4]) {
-      const summary = await scene.run({ source: log, sink: postgres({ url, table: "log", append: true }) });
-      assert.deepEqual([summary.state, summary.written], ["succeeded", 2], summary.note);
-      assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM log"), [{ n }]);
-    }
-    for (const options of [{ key: ["v"] }, { onConflict: "update" as const }, { updateIf: "true" }]) {
-      const sink = postgres({ url, table: "log", append: true, ...options });
-      await assert.rejects(scene.run({ source: log, sink }), { code: "postgres.append" });
-    }
-  });
-
-  it("changes a row only if the condition holds, row by row in the order of the file", async () => {
-    const { url, client } = await scene.database(
-      `CREATE TABLE "Cust" (id int PRIMARY KEY, at int, v text, t text DEFAULT 'x'); INSERT INTO "Cust" VALUES (1, 5, 'old'), (2, 5, 'old'), (3, NULL, 'old')`,
-    );
-    await using _ = client;
-    const held = new Map<number, { at: number; v: string }>([1, 2].map((id) => [id, { at: 5, v: "old" }]));
-    let text = "id,at,v\n3,7,new\n";
-    for (let n = 0; n < 400; n++) {
-      const [id, at, v] = [1 + ((n * 31) % 90), (n * 17) % 23, `v${n}`];
-      if (id === 3) continue;
-      text += `${id},${at},${v}\n`;
-      const before = held.get(id);
-      if (before === undefined || at > before.at) held.set(id, { at, v });
-    }
-    const source = csv(await file(text));
-    for (const condition of ['excluded.at > "Cust".at -- newer', 'excluded.at > public."Cust".at']) {
-      const sink = postgres({ url, table: "Cust", updateIf: condition });
-      const summary = await scene.run({ source, sink });
-      assert.equal(summary.state, "succeeded", summary.note);
-      const rows = await client.query<{ id: number; at: number; v: string }>(
-        'SELECT * FROM "Cust" WHERE id <> 3',
+      const change = await scene.change(
+        url,
+        { set: { pawl_version: "pawl_version + 1" } },
+        (step ? { transform: step } : {}) as never,
       );
-      assert.deepEqual(new Map(rows.map(({ id, at, v }) => [id, { at, v }])), held);
-    }
-    assert.deepEqual(await client.query('SELECT v FROM "Cust" WHERE id = 3'), [{ v: "old" }]);
-    for (const updateIf of ["", "nothing > 1", "excluded.at) OR (true", "excluded.at", "count(*) > 0"]) {
-      const sink = postgres({ url, table: "Cust", updateIf });
-      await assert.rejects(scene.run({ source, sink }), { code: "postgres.update-if" }, updateIf);
+      assert.deepEqual([change.state, change.written], ["succeeded", 2], change.note);
     }
   });
 });
