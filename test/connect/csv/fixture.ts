@@ -47,7 +47,7 @@ export interface Seen {
   readonly end: Cursor;
 }
 
-async function look(chunk: Chunk<CsvRow>): Promise<Seen> {
+async function allOf(chunk: Chunk<CsvRow>): Promise<Seen> {
   const rows: (CsvRow | string)[] = [];
   for await (const slice of chunk.slices())
     rows.push(...slice.map((row) => (row instanceof ItemError ? row.message : row)));
@@ -77,13 +77,13 @@ async function look(chunk: Chunk<CsvRow>): Promise<Seen> {
 export async function readAll(
   source: CsvSource,
   shards: readonly Shard[],
-  pace: ChunkSize,
+  size: ChunkSize,
   cursor: Cursor | null = null,
 ): Promise<Seen[]> {
   const seen: Seen[] = [];
   for (const shard of shards)
-    for await (const chunk of source.read(shard, cursor, pace, signal)) {
-      const one = await look(chunk);
+    for await (const chunk of source.read(shard, cursor, size, signal)) {
+      const one = await allOf(chunk);
       if (one.records.length !== chunk.items || one.rows.length !== chunk.items)
         throw new Error(`a chunk of ${chunk.items} items gave ${one.records.length} and ${one.rows.length}`);
       seen.push(one);
@@ -91,8 +91,13 @@ export async function readAll(
   return seen;
 }
 
+/** The shards of a source whose rows may come in any order. */
+export async function shardsOf(source: CsvSource, folder: Folder, n = 1): Promise<readonly Shard[]> {
+  return (await source.shards(n, ANY, planOptions(folder.path))).shards;
+}
+
 /** All rows of a source, by way of one shard. */
 export async function rowsOf(source: CsvSource, folder: Folder): Promise<(CsvRow | string)[]> {
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder);
   return (await readAll(source, shards, { items: 1000, bytes: 1 << 20 })).flatMap(({ rows }) => rows);
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type CsvRow, csv } from "../../../src/connect/csv/index.ts";
 import { csvSource } from "../../../src/connect/csv/source.ts";
 import { fc, runs } from "../../random.ts";
-import { ANY, Folder, planOptions, readAll } from "./fixture.ts";
+import { ANY, Folder, planOptions, readAll, shardsOf } from "./fixture.ts";
 import { referenceRecords } from "./reference.ts";
 
 const plain = fc.stringMatching(/^[a-z0-9 ßé漢😀]{0,12}$/u);
@@ -31,7 +31,7 @@ function text(columns: number) {
     .map(([body, cut]) => (cut ? body.replace(/\r?\n$/, "") : body));
 }
 
-const pace = fc.record({ items: fc.integer({ min: 1, max: 30 }), bytes: fc.integer({ min: 1, max: 400 }) });
+const size = fc.record({ items: fc.integer({ min: 1, max: 30 }), bytes: fc.integer({ min: 1, max: 400 }) });
 
 function expectedRows(values: readonly (string | null)[], names: readonly string[]): CsvRow | string {
   if (values.length === names.length)
@@ -41,7 +41,7 @@ function expectedRows(values: readonly (string | null)[], names: readonly string
 }
 
 for (const columns of [1, 3])
-  test(`every record of ${columns} columns comes once, in order, whatever granules, shards, paces and resumes`, async () => {
+  test(`every record of ${columns} columns comes once, in order, whatever the index blocks, shards, sizes and resumes`, async () => {
     await using folder = await Folder.make();
     const names = ["id", "name", "note"].slice(0, columns);
     await fc.assert(
@@ -49,8 +49,8 @@ for (const columns of [1, 3])
         text(columns),
         fc.integer({ min: 1, max: 300 }),
         fc.integer({ min: 1, max: 4 }),
-        pace,
-        pace,
+        size,
+        size,
         fc.boolean(),
         async (body, indexBlockBytes, n, first, second, bom) => {
           const path = await folder.file(`${bom ? "\ufeff" : ""}${names.join(",")}\n${body}`, "t.csv");
@@ -58,7 +58,7 @@ for (const columns of [1, 3])
           const expected = referenceRecords(`${names.join(",")}\n${body}`)
             .slice(1)
             .filter(({ raw }) => columns === 1 || raw !== "");
-          const { shards } = await source.shards(n, ANY, planOptions(folder.path));
+          const shards = await shardsOf(source, folder, n);
           assert.ok(shards.length <= n);
           assert.equal(
             shards.reduce((sum, { items }) => sum + (items ?? 0), 0),
@@ -87,7 +87,7 @@ for (const columns of [1, 3])
             assert.deepEqual(again, chunk.raws);
             assert.match(chunk.text ?? "", /\n$/);
           }
-          // Resuming anywhere, at another pace, gives the rest.
+          // Resuming anywhere, at another size, gives the rest.
           const shard = shards[0];
           if (!shard) return;
           const whole = await readAll(source, [shard], first);
@@ -129,7 +129,7 @@ test("records larger than blocks and pieces keep their boundaries", async () => 
 test("a file with carriage returns alone is read, and a stray one in another file costs its row", async () => {
   await using folder = await Folder.make();
   const old = csv(await folder.file('id,note\r1,"a\rb"\r\r2,c\r', "old.csv"));
-  const { shards } = await old.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(old, folder);
   const [chunk] = await readAll(old, shards, { items: 10, bytes: 1000 });
   assert.deepEqual(chunk?.rows, [
     { id: "1", note: "a\rb" },
@@ -150,7 +150,7 @@ test("a table for a large file stays small", async () => {
   await using folder = await Folder.make();
   const rows = Array.from({ length: 60_000 }, (_, id) => `${id},${"x".repeat(20)}\n`).join("");
   const source = csvSource(await folder.file(`id,note\n${rows}`), { indexBlockBytes: rows.length / 6000 });
-  const { shards } = await source.shards(4, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder, 4);
   assert.equal(shards.length, 4);
   assert.ok(JSON.stringify(shards).length < 200_000);
   const sizes = shards.map(({ bytes }) => bytes ?? 0);

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { utimes, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { csv, isCsvChunk } from "../../../src/connect/csv/index.ts";
-import { identityDifference } from "../../../src/connect/csv/open/file-identity.ts";
-import { type DecodedRow, RowDecoder } from "../../../src/connect/csv/rows/row-decoder.ts";
 import { csvSource } from "../../../src/connect/csv/source.ts";
-import type { Json, QuarantineRecord } from "../../../src/store/contract.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "./fixture.ts";
+import { Folder, planOptions, readAll, rowsOf, shardsOf, signal } from "./fixture.ts";
 
 test("the delimiter is found, and all else may be told", async () => {
   await using folder = await Folder.make();
@@ -32,28 +28,7 @@ test("the delimiter is found, and all else may be told", async () => {
   ]);
 });
 
-test("an identity differs when the file does, and says how", async () => {
-  await using folder = await Folder.make();
-  const path = await folder.file("id\n1\n");
-  const identity = async () => (await csv(path).describe()).identity;
-  const before: Json = JSON.parse(JSON.stringify(await identity()));
-  assert.equal(identityDifference(before, await identity()), null);
-  await utimes(path, 1, 1);
-  assert.match(identityDifference(before, await identity()) ?? "", /was last changed/);
-  await writeFile(path, "id\n2\n");
-  assert.match(identityDifference(before, await identity()) ?? "", /other content/);
-  await writeFile(path, "id\n12\n");
-  assert.match(identityDifference(before, await identity()) ?? "", /had 5 bytes and has 6 now/);
-  assert.match(identityDifference(before, null) ?? "", /standard input now/);
-  // Messages call a file what the person called it.
-  const source = csv("a.csv", { cwd: folder.path });
-  const named = csv(path.slice(folder.path.length + 1), { cwd: folder.path });
-  const { identity: now } = await named.describe();
-  assert.match(named.difference?.(before, now) ?? "", /^[^/]+ had 5 bytes and has 6 now\.$/);
-  assert.match(source.difference?.(before, now) ?? "", /^\//);
-});
-
-test("columns of a list of failures are left out, and the rest passes as it was written", async () => {
+test("columns of a list of quarantined rows are left out, and the rest passes as it was written", async () => {
   await using folder = await Folder.make();
   const path = await folder.file(
     'pawl_row,pawl_reason,id,note\n7,"bad, very",1,"a ""b"",\nc"\r\n9,worse,2,\n11,worst,3\n',
@@ -77,89 +52,40 @@ test("columns of a list of failures are left out, and the rest passes as it was 
   ]);
 });
 
-test("quarantined records run again as they were, from any cursor, and keep their origin", async () => {
-  await using folder = await Folder.make();
-  const path = await folder.file('id,note\n1,a\n2,"b\nc"\n3\n');
-  const records = ['2,"b\nc"', "3", "4,d"].map(
-    (raw, index): QuarantineRecord => ({
-      shard: 0,
-      ordinal: index * 10,
-      raw: Buffer.from(raw),
-      at: `f.csv line ${index}`,
-      reason: "bad",
-      code: null,
-      number: index + 5,
-      replayedBy: null,
-    }),
-  );
-  async function* items() {
-    yield* records;
-  }
-  const known = csv("/gone.csv", { columns: ["id", "note"], delimiter: ",", header: false });
-  for (const source of [csv(path).replay(items), known.replay(items)]) {
-    assert.deepEqual((await source.describe()).columns, ["id", "note"]);
-    assert.deepEqual(await source.sample(9), [
-      { id: "2", note: "b\nc" },
-      { id: "4", note: "d" },
-    ]);
-    const { shards } = await source.shards(3, ANY, planOptions(folder.path));
-    const seen = await readAll(source, shards, { items: 2, bytes: 999 });
-    assert.deepEqual(
-      seen.map(({ ats }) => ats),
-      [["f.csv line 0", "f.csv line 1"], ["f.csv line 2"]],
-    );
-    assert.deepEqual(seen[0]?.rows, [{ id: "2", note: "b\nc" }, "row has 1 field, the header has 2"]);
-    const rest = await readAll(source, shards, { items: 2, bytes: 999 }, seen[0]?.end);
-    assert.deepEqual(
-      rest.flatMap(({ raws }) => raws),
-      ["4,d"],
-    );
-  }
-});
-
-test("a chunk is read as the pace says at that moment, and whole granules are not looked at", async () => {
+test("a chunk has the size that is wanted at that moment, and whole index blocks are not read", async () => {
   await using folder = await Folder.make();
   const source = csvSource(await folder.file(`id\n${"1234\n".repeat(1000)}`), { indexBlockBytes: 100 });
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
-  const pace = { items: 1_000, bytes: 300 };
+  const shards = await shardsOf(source, folder);
+  const size = { items: 1_000, bytes: 300 };
   const sizes: number[] = [];
   const shard = shards[0];
   assert.ok(shard);
-  for await (const chunk of source.read(shard, null, pace, signal)) {
+  for await (const chunk of source.read(shard, null, size, signal)) {
     assert.ok(isCsvChunk(chunk));
     sizes.push(chunk.bytes);
-    if (sizes.length === 2) pace.bytes = 30;
-    if (sizes.length === 3) Object.assign(pace, { items: 7, bytes: 1000 });
-    if (sizes.length === 4) Object.assign(pace, { items: 10_000, bytes: 10_000 });
+    if (sizes.length === 2) size.bytes = 30;
+    if (sizes.length === 3) Object.assign(size, { items: 7, bytes: 1000 });
+    if (sizes.length === 4) Object.assign(size, { items: 10_000, bytes: 10_000 });
   }
   assert.deepEqual(sizes.slice(0, 4), [300, 300, 30, 35]);
   assert.equal(
-    sizes.reduce((sum, size) => sum + size),
+    sizes.reduce((sum, each) => sum + each),
     5000,
   );
   assert.equal(sizes.length, 5);
 });
 
-test("a record is parsed by PostgreSQL's rules", () => {
-  const dialect = { delimiter: ",", quote: '"', nullValue: "" };
-  const decoder = new RowDecoder(dialect, ["a", "b", "c", "d", "e", "f"], "\n");
-  const rows: DecodedRow[] = [];
-  decoder.decode(Buffer.from('1,,"",a"b,"c,"d ""e""","\r\n"\r\n'));
-  decoder.fill(rows, 10);
-  assert.deepEqual(rows, [{ a: "1", b: null, c: "", d: "ab,c", e: 'd "e"', f: "\r\n" }]);
-});
-
-test("a run that stopped at a record that is too large goes on when larger ones are accepted", async () => {
+test("a run that stopped at a record that is too large continues when larger ones are accepted", async () => {
   await using folder = await Folder.make();
   const rows = Array.from({ length: 8000 }, (_, id) => `${id},${"x".repeat(id === 7000 ? 5000 : 20)}\n`);
   const path = await folder.file(gzipSync(`id,v\n${rows.join("")}`));
   const begun = csv(path, { maxRecordSize: 1000 });
-  const { shards } = await begun.shards(1, ANY, planOptions(folder.path));
-  const pace = { items: 50, bytes: 10_000 };
-  await assert.rejects(readAll(begun, shards, pace), { code: "csv.record-too-large" });
+  const shards = await shardsOf(begun, folder);
+  const size = { items: 50, bytes: 10_000 };
+  await assert.rejects(readAll(begun, shards, size), { code: "csv.record-too-large" });
   const later = csv(path, { maxRecordSize: 10_000 });
-  const [first] = await readAll(later, shards, pace);
-  const rest = await readAll(later, shards, pace, first?.end);
+  const [first] = await readAll(later, shards, size);
+  const rest = await readAll(later, shards, size, first?.end);
   assert.equal(rest.flatMap((chunk) => chunk.rows).length, 7950);
 });
 
@@ -167,7 +93,7 @@ test("a chunk has the rows that it announces, also where the wanted size changes
   await using folder = await Folder.make();
   const path = await folder.file(`id\n${Array.from({ length: 3_000 }, (_, at) => `${at}\n`).join("")}`);
   const source = csv(path);
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder);
   // As the engine does it: the numbers are others whenever they are looked at.
   let looked = 0;
   const size = {

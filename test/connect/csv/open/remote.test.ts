@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { csv } from "../../../../src/connect/csv/index.ts";
 import { S3Stub } from "../../objects/s3/stub/server.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
+import { Folder, readAll, rowsOf, shardsOf } from "../fixture.ts";
 
 const ROWS = Array.from({ length: 60_000 }, (_, id) => `${id},"a value, ${id}"`);
 const TEXT = Buffer.from(`id,note\n${ROWS.join("\n")}\n`);
@@ -41,7 +41,7 @@ describe("a CSV in a bucket", () => {
       const { bytes, name, identity } = await source.describe();
       assert.equal(name, key.slice(3));
       assert.ok(identity !== null && bytes !== null && bytes > 0);
-      const { shards } = await source.shards(4, ANY, planOptions(folder.path));
+      const shards = await shardsOf(source, folder, 4);
       const seen = await readAll(source, shards, { items: 9000, bytes: 1 << 20 });
       const rows = seen.flatMap((chunk) => chunk.rows);
       assert.deepEqual(
@@ -55,10 +55,10 @@ describe("a CSV in a bucket", () => {
       );
     });
 
-  it("is read on from the byte where the server hung up", async () => {
+  it("continues at the byte where the server hung up", async () => {
     await using folder = await Folder.make();
     const source = csv("s3://data/in/people.csv");
-    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    const shards = await shardsOf(source, folder);
     const begins: string[] = [];
     let hangUps = 3;
     stub.misbehaviour = {
@@ -85,7 +85,7 @@ describe("a CSV in a bucket", () => {
     await using folder = await Folder.make();
     stub.fill("data", ["changing.csv"], Buffer.from("id\n1\n"));
     const source = csv("s3://data/changing.csv");
-    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    const shards = await shardsOf(source, folder);
     const before = (await source.describe()).identity;
     stub.fill("data", ["changing.csv"], Buffer.from("id\n2\n"));
     await assert.rejects(readAll(source, shards, { items: 10, bytes: 1000 }), { code: "csv.changed" });
@@ -154,7 +154,7 @@ describe("a CSV of the web", () => {
     });
     for (const path of bodies.keys()) {
       const source = csv(`${host}${path}?${SECRET}`, { lineColumn: "line" });
-      const { shards } = await source.shards(4, ANY, planOptions(folder.path));
+      const shards = await shardsOf(source, folder, 4);
       const seen = await readAll(source, shards, { items: 9000, bytes: 1 << 20 });
       assert.deepEqual(
         seen.flatMap((chunk) => chunk.rows).map((row) => (row as { id: string }).id),
@@ -216,7 +216,7 @@ describe("a CSV of the web", () => {
     }
   });
 
-  it("is read on where a connection breaks, as the same version and from the same byte", async () => {
+  it("continues where a connection breaks, as the same version and from the same byte", async () => {
     await using folder = await Folder.make();
     const [STEP, SMALL] = [100_000, 1_000];
     const rows = ROWS.slice(0, 15_000);
@@ -259,7 +259,7 @@ describe("a CSV of the web", () => {
         else response.write(body.subarray(0, most), () => response.destroy());
       });
       const source = csv(`${host}/a.csv`);
-      const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+      const shards = await shardsOf(source, folder);
       isPlanned = true;
       const reading = readAll(source, shards, { items: 90_000, bytes: 1 << 24 });
       if (!comes) {
@@ -297,7 +297,7 @@ describe("a CSV of the web", () => {
     ] as const) {
       headers = one;
       const source = csv(`${host}/changing.csv`);
-      const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+      const shards = await shardsOf(source, folder);
       assert.equal((await readAll(source, shards, { items: 10, bytes: 1000 })).length, 1);
       headers = two;
       await assert.rejects(readAll(source, shards, { items: 10, bytes: 1000 }), { code: "csv.changed" });

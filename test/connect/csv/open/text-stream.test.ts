@@ -8,7 +8,7 @@ import { type CsvOptions, type CsvRow, csv } from "../../../../src/connect/csv/i
 import { waitingForInput } from "../../../../src/connect/csv/open/pipe.ts";
 import { TextStream } from "../../../../src/connect/csv/open/text-stream.ts";
 import { fc, runs } from "../../../random.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf, signal } from "../fixture.ts";
+import { ANY, Folder, planOptions, readAll, rowsOf, shardsOf, signal } from "../fixture.ts";
 
 const ROWS = Array.from({ length: 3000 }, (_, id) => `${id},"zé\n""${id}""",${id % 7}\n`);
 const TEXT = `id,note,n\n${ROWS.join("")}`;
@@ -101,18 +101,18 @@ test("standard input may be described and sampled before it is read, once", asyn
   await assert.rejects(rowsOf(source, folder), { code: "csv.stdin-taken" });
 });
 
-test("standard input goes on where it stopped if it is the same input, and else is refused", async () => {
+test("standard input continues where it stopped if it is the same input, and else is refused", async () => {
   await using folder = await Folder.make();
-  const pace = { items: 1000, bytes: 1 << 20 };
-  const { shards } = await input(TEXT).shards(1, ANY, planOptions(folder.path));
-  const seen = await readAll(input(TEXT), shards, pace);
-  const rest = await readAll(input(TEXT), shards, pace, seen[0]?.end);
+  const size = { items: 1000, bytes: 1 << 20 };
+  const shards = await shardsOf(input(TEXT), folder);
+  const seen = await readAll(input(TEXT), shards, size);
+  const rest = await readAll(input(TEXT), shards, size, seen[0]?.end);
   assert.deepEqual(
     rest.flatMap(({ raws }) => raws),
     records.slice(1000),
   );
   for (const other of [TEXT.replace("zé", "ze"), TEXT.slice(0, 200)])
-    await assert.rejects(readAll(input(other), shards, pace, seen[0]?.end), { code: "csv.other-input" });
+    await assert.rejects(readAll(input(other), shards, size, seen[0]?.end), { code: "csv.other-input" });
 });
 
 test("a pipe into which nothing is written is announced, and one that gives something is not", async () => {
@@ -266,7 +266,7 @@ test("a packed file is read to its end however slowly its rows are taken", async
   const content = gzipSync(`id,v\n${rows.join("")}`);
   assert.ok(content.length > 530_000 && content.length < 780_000, String(content.length));
   const source = csv(await folder.file(content));
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder);
   let count = 0;
   for await (const chunk of source.read(
     shards[0] as Shard,

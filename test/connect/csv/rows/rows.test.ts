@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { type CsvOptions, csv } from "../../../../src/connect/csv/index.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
+import { Folder, readAll, rowsOf, shardsOf } from "../fixture.ts";
 
 test("lines that end in every way, and marks between joined files, give clean values", async () => {
   await using folder = await Folder.make();
@@ -35,7 +35,7 @@ test("a stray NUL costs its row, in a file of any size, and a file of another en
   await using folder = await Folder.make();
   for (const text of ["id,v\n1,a\0\n", "id,v\n\0,a\n2,b\n", "id,v\n1,\0a\0b\n"]) {
     const source = csv(await folder.file(text));
-    const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+    const shards = await shardsOf(source, folder);
     const rows = (await readAll(source, shards, { items: 9, bytes: 1000 })).flatMap((each) => each.rows);
     assert.equal(rows[0], "row contains a NUL byte, which text cannot hold", JSON.stringify(text));
   }
@@ -71,7 +71,7 @@ test("blanks of every kind are trimmed from bare values, and kept within them an
     trim: true,
     nullValues: ["", "NA"],
   });
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder);
   const rows = (await readAll(source, shards, { items: 9, bytes: 1000 })).flatMap((each) => each.rows);
   assert.deepEqual(rows, [
     { a: "1\u202f2", b: "\u00a0x" },

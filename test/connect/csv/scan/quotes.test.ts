@@ -6,7 +6,7 @@ import { type CsvOptions, type CsvRow, csv } from "../../../../src/connect/csv/i
 import { csvSource } from "../../../../src/connect/csv/source.ts";
 import { PawlError } from "../../../../src/errors.ts";
 import { fc, runs } from "../../../random.ts";
-import { ANY, Folder, planOptions, readAll, rowsOf } from "../fixture.ts";
+import { Folder, readAll, rowsOf, shardsOf } from "../fixture.ts";
 
 const PIPES = 'id,v,w\n1,5" pipe,x\n2,6" pipe,y\n3,c,z\n';
 
@@ -90,7 +90,7 @@ test("of a stream with a stray quote nothing is given from its record on", async
   await using folder = await Folder.make();
   const text = longText('7815,5" pipe,x').replace('5" x 3"', "5 x 3");
   const source = csv("-", { stdin: Readable.from([gzipSync(text)]) });
-  const { shards } = await source.shards(1, ANY, planOptions(folder.path));
+  const shards = await shardsOf(source, folder);
   const rows: (CsvRow | string)[] = [];
   const reading = (async () => {
     for (const shard of shards)
@@ -167,7 +167,7 @@ test("a text is read as RFC 4180 means it or refused, wherever quotes stand", as
         return;
       }
       for (const record of records) assert.match(record, STRICT);
-      const { shards } = await source.shards(3, ANY, planOptions(folder.path));
+      const shards = await shardsOf(source, folder, 3);
       const seen = await readAll(source, shards, { items: 2, bytes: 10 });
       assert.deepEqual(
         seen.flatMap(({ raws }) => raws),

@@ -7,7 +7,7 @@ import { numberReader } from "../../../../src/connect/csv/values/numbers.ts";
 import { fc } from "../../../random.ts";
 import { ANY, Folder, planOptions, readAll } from "../fixture.ts";
 
-test("values of dates and numbers are read for the columns that are such, and refused where they are none", async () => {
+test("values of dates and numbers are read for the columns that are such, and refused where they are not", async () => {
   await using folder = await Folder.make();
   const text =
     "id;paid;amount;note\n1;31.01.2026;1.234,50;1.234,50\n2;1/2/26 14:30;-7;31.01.2026\n3;31.02.2026;1;x\n4;1.1.2026;1.5;y\n5;;;\n";
