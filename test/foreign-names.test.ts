@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePairs, parsePositiveDuration, parseSize } from "../src/cli/options/parse.ts";
 import { visible } from "../src/cli/terminal/visible.ts";
-import { RowDecoder } from "../src/connect/csv/rows/row-decoder.ts";
+import { PlainRowDecoder } from "../src/connect/csv/rows/plain-row-decoder.ts";
 import { bucketError } from "../src/connect/objects/bucket-service/errors.ts";
 import { parseIni } from "../src/connect/objects/bucket-service/settings.ts";
 import { textOf } from "../src/connect/objects/bucket-service/xml.ts";
@@ -73,7 +73,7 @@ for (const name of inherited) {
     assert.deepEqual(Object.entries(properties.metadata), [[name, "1"]]);
     assert.deepEqual(headersOf(properties), answer);
     assert.deepEqual(Object.entries(parseIni(`[one]\n${name} = 1\n`).get("one") ?? {}), [[name, "1"]]);
-    const decoder = new RowDecoder({ delimiter: ",", quote: '"', nullValue: "" }, [name, "b"], "\n");
+    const decoder = new PlainRowDecoder({ delimiter: ",", quote: '"', nullValue: "" }, [name, "b"], "\n");
     decoder.decode(Buffer.from("1,2\n"));
     const rows: unknown[] = [];
     decoder.fill(rows as never, 1);

@@ -7,7 +7,7 @@ export interface Exception extends Pick<Lookup, "file" | "text"> {
 
 export const exceptions: readonly Exception[] = [
   {
-    file: "src/connect/csv/rows/row-decoder.ts",
+    file: "src/connect/csv/rows/plain-row-decoder.ts",
     text: "row[columns[index] as string]",
     because: "a row with a column __proto__ is made in another way, and this is the loop that all others run",
   },

@@ -3,4 +3,4 @@ export { sharedFile } from "./open/file-identity.ts";
 export { type WaitingForInput, waitingForInput } from "./open/pipe.ts";
 export { redactPath, redactPaths } from "./open/redacted-path.ts";
 export { withoutDefaults } from "./options.ts";
-export { writeField } from "./rows/row-reader.ts";
+export { writeField } from "./rows/row-decoder.ts";

@@ -20,9 +20,9 @@ import { type FilePart, type RecordPosition, type StreamPart, unpackShard } from
 import { planShards } from "./plan/shards.ts";
 import { describedDialect, isPlain, layoutOf, type RecordLayout, withKinds } from "./record-layout.ts";
 import { ReplaySource } from "./replay.ts";
+import type { DecodedRow } from "./rows/plain-row-decoder.ts";
 import { readRange } from "./rows/read-range.ts";
 import { readStream } from "./rows/read-stream.ts";
-import type { DecodedRow } from "./rows/row-decoder.ts";
 import { COMPOSITE, guessKinds } from "./values/converters.ts";
 
 /** Bytes of text that a sample may read in one step. */

@@ -3,7 +3,7 @@ import { ItemError } from "../../../errors.ts";
 import { own } from "../../../own.ts";
 import type { RangePart } from "../plan/shard-data.ts";
 import { isPlain, type RecordLayout, rulesOf } from "../record-layout.ts";
-import { RowReader } from "../rows/row-reader.ts";
+import { RowDecoder } from "../rows/row-decoder.ts";
 
 /** What a record's key turned out to be. */
 export const NO_KEY = 0;
@@ -182,17 +182,17 @@ export function scramble(word: number): number {
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
 
-/** Reads keys of records that only `RowReader` understands: their values are written as a plain record first. */
+/** Reads keys of records that only `RowDecoder` understands: their values are written as a plain record first. */
 class ParsedKeyReader extends KeyReader {
   readonly #names: readonly string[];
-  readonly #rows: RowReader;
+  readonly #rows: RowDecoder;
 
   constructor(key: readonly KeyColumn[], layout: RecordLayout, { name, newline, order }: RangePart) {
     const names = key.map((column) => column.name);
     super(key, { ...layout, dialect: { delimiter: ",", quote: '"', nullValue: "" }, fields: names });
     this.#names = names;
     const { grammar } = rulesOf(layout, newline, name);
-    this.#rows = new RowReader(layout, grammar, { file: name, order });
+    this.#rows = new RowDecoder(layout, grammar, { file: name, order });
   }
 
   override read(buffer: Buffer, start: number, end: number, line: number): number {

@@ -15,8 +15,8 @@ import {
   type RecordRules,
 } from "../scan/record-scanner.ts";
 import { type ChunkBytes, HeldBytes } from "./chunk-bytes.ts";
-import { type DecodedRow, RowDecoder } from "./row-decoder.ts";
-import { RowReader } from "./row-reader.ts";
+import { type DecodedRow, PlainRowDecoder } from "./plain-row-decoder.ts";
+import { RowDecoder } from "./row-decoder.ts";
 
 const SLICE = 1000;
 const WINDOW = 64 * 1024;
@@ -29,7 +29,7 @@ export class ChunkSource {
   /** Whether COPY reads the records of the part as its layout means them. */
   readonly isPlain: boolean;
   readonly #order: readonly number[] | null;
-  #rows: RowReader | null = null;
+  #rows: RowDecoder | null = null;
 
   constructor(layout: RecordLayout, { newline, name, order }: Pick<FilePart, "newline" | "name" | "order">) {
     this.layout = layout;
@@ -39,9 +39,9 @@ export class ChunkSource {
   }
 
   /** Makes rows by all that the options say. */
-  get rows(): RowReader {
+  get rows(): RowDecoder {
     const { rules } = this;
-    this.#rows ??= new RowReader(this.layout, rules.grammar, { file: rules.name, order: this.#order });
+    this.#rows ??= new RowDecoder(this.layout, rules.grammar, { file: rules.name, order: this.#order });
     return this.#rows;
   }
 }
@@ -209,11 +209,13 @@ class PlainChunk extends RecordChunk implements CsvChunk {
   async *slices(): AsyncGenerator<readonly DecodedRow[]> {
     const { layout, rules } = this.source;
     const newline = this.#untouched ? rules.grammar.newline : 10;
-    const decoder = new RowDecoder(layout.dialect, layout.columns, String.fromCharCode(newline));
+    const decoder = new PlainRowDecoder(layout.dialect, layout.columns, String.fromCharCode(newline));
     let rows: DecodedRow[] = [];
     for await (const piece of this.#wholeRecords()) {
-      for (const bytes of RowDecoder.flaw(piece) === null ? [piece] : await this.#single(piece, newline)) {
-        const flaw = bytes === piece ? null : RowDecoder.flaw(bytes);
+      for (const bytes of PlainRowDecoder.flaw(piece) === null
+        ? [piece]
+        : await this.#single(piece, newline)) {
+        const flaw = bytes === piece ? null : PlainRowDecoder.flaw(bytes);
         if (flaw !== null) rows.push(flaw);
         else decoder.decode(bytes);
         while (flaw === null && decoder.fill(rows, SLICE)) {
@@ -229,10 +231,10 @@ class PlainChunk extends RecordChunk implements CsvChunk {
   }
 
   #refusal(record: Buffer): ItemError | null {
-    const flaw = RowDecoder.flaw(record);
+    const flaw = PlainRowDecoder.flaw(record);
     if (flaw !== null) return flaw;
     const { layout, rules } = this.source;
-    const decoder = new RowDecoder(
+    const decoder = new PlainRowDecoder(
       layout.dialect,
       layout.columns,
       String.fromCharCode(rules.grammar.newline),

@@ -1,171 +1,149 @@
-import { isAscii, isUtf8 } from "node:buffer";
+import type { ColumnKind } from "../../../batch/contract.ts";
 import { ItemError } from "../../../errors.ts";
-import type { CsvDialect, CsvRow } from "../contract.ts";
+import { setOwn } from "../../../own.ts";
+import type { CsvRow } from "../contract.ts";
+import type { RecordLayout } from "../record-layout.ts";
+import { FieldSplitter } from "../scan/field-splitter.ts";
+import type { Grammar } from "../scan/grammar.ts";
+import { type Converter, converterOf } from "../values/converters.ts";
+import { type DecodedRow, PlainRowDecoder, ragged } from "./plain-row-decoder.ts";
 
-/** A row, or the error of the record that is not one. */
-export type DecodedRow = CsvRow | ItemError;
+/** Where the records come from, beside their bytes. */
+export interface RecordOrigin {
+  /** The file as messages name it. */
+  readonly file: string;
+  /** Which field of the file each of the layout's fields is; null where they stand in the same order. */
+  readonly order: readonly number[] | null;
+}
 
-/**
- * Turns the bytes of whole records into rows. The text of a piece is made once and its values are slices of it;
- * a record without quotes is split with `indexOf` alone.
- */
+/** How one value of a row is made. */
+interface ValueRules {
+  readonly name: string;
+  readonly field: number;
+  readonly nulls: ReadonlySet<string>;
+  readonly converter: Converter | null;
+}
+
+/** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
 export class RowDecoder {
-  readonly #dialect: CsvDialect;
-  readonly #columns: readonly string[];
-  readonly #newline: string;
-  readonly #values: (string | null)[];
-  readonly #end: RecordEnd = { at: 0 };
-  /** `__proto__` cannot be assigned like other names. */
-  readonly #special: boolean;
-  #text = "";
-  #at = 0;
-  #nextQuote = -1;
-  #nextDelimiter = -1;
+  readonly #layout: RecordLayout;
+  readonly #origin: RecordOrigin;
+  readonly #fields: FieldSplitter;
+  readonly #values: readonly ValueRules[];
 
-  constructor(dialect: CsvDialect, columns: readonly string[], newline: string) {
-    this.#dialect = dialect;
-    this.#columns = columns;
-    this.#newline = newline;
-    this.#values = new Array<string | null>(columns.length).fill(null);
-    this.#special = columns.includes("__proto__");
+  constructor(layout: RecordLayout, grammar: Grammar, origin: RecordOrigin) {
+    this.#layout = layout;
+    this.#origin = origin;
+    this.#fields = new FieldSplitter(grammar);
+    const dropped = new Set(layout.dropped);
+    const kinds = new Map(layout.kinds);
+    this.#values = layout.fields.flatMap((name, index) =>
+      dropped.has(index) ? [] : [valueRules(layout, name, kinds.get(index), origin.order?.[index] ?? index)],
+    );
   }
 
-  /** Why these bytes cannot be decoded as a whole, or null. */
-  static flaw(bytes: Buffer): ItemError | null {
-    if (bytes.includes(0))
-      return new ItemError("row contains a NUL byte, which text cannot hold", { code: "csv.bytes" });
-    if (!isAscii(bytes) && !isUtf8(bytes))
-      return new ItemError("row is not valid UTF-8: give the encoding of the file", { code: "csv.bytes" });
-    return null;
-  }
-
-  /** Decodes bytes without a flaw, whose rows `fill` then gives. */
-  decode(bytes: Buffer): void {
-    this.#text = bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
-    this.#at = 0;
-    this.#nextQuote = -1;
-    this.#nextDelimiter = -1;
-  }
-
-  /** Adds rows until `rows` has `limit` of them or the bytes are used up. */
-  fill(rows: DecodedRow[], limit: number): boolean {
-    const text = this.#text;
-    const newline = this.#newline;
-    const { quote, delimiter, nullValue } = this.#dialect;
-    const values = this.#values;
-    const width = this.#columns.length;
-    const length = text.length;
-    let at = this.#at;
-    let nextQuote = this.#nextQuote;
-    let nextDelimiter = this.#nextDelimiter;
-    while (at < length && rows.length < limit) {
-      const end = indexOr(text, newline, at, length);
-      if (nextQuote < at) nextQuote = indexOr(text, quote, at, length);
-      let fields = 0;
-      if (nextQuote < end) {
-        fields = splitRecord(text, at, newline, this.#dialect, values, this.#end);
-        if (fields > width) values.length = width;
-        at = this.#end.at;
-      } else {
-        const stop = end > at && newline === "\n" && text.charCodeAt(end - 1) === 13 ? end - 1 : end;
-        for (let from = at; ; from = nextDelimiter + 1) {
-          if (nextDelimiter < from) nextDelimiter = indexOr(text, delimiter, from, length);
-          const to = Math.min(nextDelimiter, stop);
-          if (fields < width) {
-            const value = text.substring(from, to);
-            values[fields] = value === nullValue ? null : value;
-          }
-          fields++;
-          if (to === stop) break;
-        }
-        at = end + 1;
-      }
-      rows.push(fields === width ? this.#row(values) : ragged(fields, width));
-    }
-    this.#at = at;
-    this.#nextQuote = nextQuote;
-    this.#nextDelimiter = nextDelimiter;
-    return at < length;
-  }
-
-  /** Assigning the same names in the same order gives all rows one hidden class, without generating code. */
-  #row(values: readonly (string | null)[]): CsvRow {
-    const columns = this.#columns;
-    if (this.#special) return Object.fromEntries(columns.map((name, index) => [name, values[index] ?? null]));
+  /** The row, or the error of a record that is not one. Where files were `joined`, a record that equals the header is refused. */
+  read(record: Buffer, line: number, joined = false): DecodedRow {
+    const flaw = PlainRowDecoder.flaw(record);
+    if (flaw !== null) return flaw;
+    const { reading, fields: names } = this.#layout;
+    const fields = this.#fields;
+    const count = fields.split(record.toString("utf8"));
+    if (fields.strayReturn)
+      return new ItemError(
+        "row holds a carriage return outside quotes, so it may be two: end all lines in the same way, or quote the value",
+        { code: "csv.stray-return" },
+      );
+    const width = names.length;
+    if ((count < width && !reading.fillMissing) || (count > width && !reading.ignoreExtra))
+      return ragged(count, width);
+    if (joined && this.#isHeader(count))
+      return new ItemError("row is the header again: files were joined here", { code: "csv.joined" });
     const row: CsvRow = {};
-    for (let index = 0; index < columns.length; index++)
-      row[columns[index] as string] = values[index] as string | null;
+    for (const { name, field, nulls, converter } of this.#values) {
+      let value: string | null = field < count ? (fields.values[field] as string) : null;
+      if (value !== null && fields.bare[field] && nulls.has(value)) value = null;
+      if (value !== null && converter !== null) {
+        const converted = converter.convert(value);
+        if (converted === null)
+          return new ItemError(
+            `column ${JSON.stringify(name)}: ${JSON.stringify(value)} is not ${converter.what}`,
+            { code: converter.code },
+          );
+        value = converted;
+      }
+      setOwn<string | null>(row, name, value);
+    }
+    if (reading.fileColumn !== null) setOwn<string | null>(row, reading.fileColumn, this.#origin.file);
+    if (reading.lineColumn !== null) setOwn<string | null>(row, reading.lineColumn, String(line));
     return row;
   }
-}
 
-/** Why a record with another number of fields is not a row. */
-export function ragged(fields: number, width: number): ItemError {
-  const noun = fields === 1 ? "field" : "fields";
-  return new ItemError(`row has ${fields} ${noun}, the header has ${width}`, { code: "csv.ragged" });
-}
-
-function indexOr(text: string, part: string, from: number, otherwise: number): number {
-  const at = text.indexOf(part, from);
-  return at === -1 ? otherwise : at;
-}
-
-/** Where the last parsed record ended: the offset after its line end. Kept out of the result to spare an object a row. */
-interface RecordEnd {
-  at: number;
-}
-
-/**
- * Splits the record that starts at `from` into `values`, toggling quoting at each quote as PostgreSQL does. The scanner has
- * let no record pass whose quotes stand elsewhere than `Grammar` allows, so that this is a faster way to the same fields.
- * Returns the number of fields, which may be more than `values` has room for.
- */
-function splitRecord(
-  text: string,
-  from: number,
-  newline: string,
-  dialect: CsvDialect,
-  values: (string | null)[],
-  end: RecordEnd,
-): number {
-  const { delimiter, quote, nullValue } = dialect;
-  const length = text.length;
-  let at = from;
-  let fields = 0;
-  for (;;) {
-    let value = "";
-    let quoted = false;
-    let plain = at;
-    let last = true;
-    for (; at < length; at++) {
-      const character = text[at];
-      if (character === delimiter || character === newline) {
-        last = character === newline;
-        break;
-      }
-      if (character !== quote) continue;
-      value += text.slice(plain, at);
-      quoted = true;
-      // Inside quotes: up to the quote that is not doubled, cut out at once, because a rope of pieces is slow.
-      const open = at + 1;
-      let close = text.indexOf(quote, open);
-      let doubled = false;
-      while (close !== -1 && text[close + 1] === quote) {
-        doubled = true;
-        close = text.indexOf(quote, close + 2);
-      }
-      at = close === -1 ? length : close;
-      const inner = text.slice(open, at);
-      value += doubled ? inner.replaceAll(quote + quote, quote) : inner;
-      plain = at + 1;
-    }
-    let stop = Math.min(at, length);
-    if (last && newline === "\n" && stop > plain && text[stop - 1] === "\r") stop--;
-    if (plain < stop) value += text.slice(plain, stop);
-    values[fields++] = !quoted && value === nullValue ? null : value;
-    at++;
-    if (last) break;
+  #isHeader(count: number): boolean {
+    const { fields, header } = this.#layout;
+    const { order } = this.#origin;
+    return (
+      count === fields.length &&
+      (header ?? fields).every((name, index) => this.#fields.values[order?.[index] ?? index]?.trim() === name)
+    );
   }
-  end.at = at;
-  return fields;
+
+  /**
+   * The record as the quarantine keeps it: fields as they are written, in the order of the layout, without those that are
+   * left out and with those that are added. A record with another number of fields stays as it is.
+   */
+  quarantined(record: Buffer, line: number): Buffer {
+    const { reading, dialect, fields: names } = this.#layout;
+    const { order, file } = this.#origin;
+    const { fileColumn, lineColumn } = reading;
+    const same = order === null && this.#values.length === names.length;
+    if (same && fileColumn === null && lineColumn === null) return record;
+    const fields = this.#fields;
+    // latin1 keeps every byte as it is.
+    const text = record.toString("latin1");
+    const count = fields.split(text);
+    if ((count < names.length && !reading.fillMissing) || (count > names.length && !reading.ignoreExtra))
+      return record;
+    const missing = reading.nulls[0] as string;
+    const left = this.#values.map(({ field }) =>
+      field < count
+        ? text.slice(fields.starts[field], fields.ends[field])
+        : Buffer.from(missing).toString("latin1"),
+    );
+    const added = [...(fileColumn === null ? [] : [file]), ...(lineColumn === null ? [] : [String(line)])];
+    const written = added.map((value) =>
+      Buffer.from(writeField(value, { ...dialect, escape: reading.escape })).toString("latin1"),
+    );
+    return Buffer.from([...left, ...written].join(dialect.delimiter), "latin1");
+  }
+}
+
+function valueRules(
+  { reading }: RecordLayout,
+  name: string,
+  kind: ColumnKind | undefined,
+  field: number,
+): ValueRules {
+  const further = reading.nullsFor.flatMap(([column, texts]) => (column === name ? texts : []));
+  const nulls = new Set([...reading.nulls, ...further]);
+  return { name, field, nulls, converter: converterOf(kind, reading) };
+}
+
+/** A value as a field of a CSV: in quotes where it needs them, and escaped where there are none. */
+export function writeField(
+  value: string,
+  {
+    delimiter,
+    quote,
+    escape: escaping = "",
+  }: { readonly delimiter: string; readonly quote: string; readonly escape?: string },
+): string {
+  const special = [delimiter, quote, escaping, "\n", "\r"].filter((each) => each !== "");
+  if (!special.some((each) => value.includes(each)) && value === value.trim() && value !== "") return value;
+  const guarded = escaping === "" ? value : value.replaceAll(escaping, escaping + escaping);
+  if (quote !== "") return quote + guarded.replaceAll(quote, quote + quote) + quote;
+  if (escaping !== "")
+    return guarded.replaceAll(delimiter, escaping + delimiter).replaceAll(/\r?\n|\r/g, " ");
+  // Without quotes and escapes these characters cannot be a part of a value.
+  return value.replaceAll(delimiter, " ").replaceAll(/\r?\n|\r/g, " ");
 }

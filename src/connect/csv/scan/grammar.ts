@@ -55,7 +55,7 @@ export const MIXED_END = 6;
 
 /**
  * The grammar of a CSV as a table of transitions. It is the one definition of where fields and records end: the scan
- * for boundaries, the split into fields, the sniffing and the search for a wrong quote all follow it. `RowDecoder` and
+ * for boundaries, the split into fields, the detection of the delimiter and the search for a wrong quote all follow it. `PlainRowDecoder` and
  * `KeyReader` are faster ways through records that the scan has passed in a plain layout.
  */
 export interface Grammar extends GrammarRules {

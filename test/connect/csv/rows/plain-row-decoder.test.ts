@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type DecodedRow, RowDecoder } from "../../../../src/connect/csv/rows/row-decoder.ts";
+import { type DecodedRow, PlainRowDecoder } from "../../../../src/connect/csv/rows/plain-row-decoder.ts";
 
 test("a record is parsed by PostgreSQL's rules", () => {
   const dialect = { delimiter: ",", quote: '"', nullValue: "" };
-  const decoder = new RowDecoder(dialect, ["a", "b", "c", "d", "e", "f"], "\n");
+  const decoder = new PlainRowDecoder(dialect, ["a", "b", "c", "d", "e", "f"], "\n");
   const rows: DecodedRow[] = [];
   decoder.decode(Buffer.from('1,,"",a"b,"c,"d ""e""","\r\n"\r\n'));
   decoder.fill(rows, 10);
