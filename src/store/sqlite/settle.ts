@@ -65,7 +65,12 @@ type Held = readonly [
 
 /** Ends claims, in a transaction; those that are no longer held are left out of what is returned. */
 export function endClaims(db: Connection, settlements: readonly Settlement[]): SettledTask[] {
-  return settlements.flatMap((settlement) => end(db, settlement) ?? []);
+  const ended: SettledTask[] = [];
+  for (const settlement of settlements) {
+    const task = end(db, settlement);
+    if (task !== undefined) ended.push(task);
+  }
+  return ended;
 }
 
 /** Ends a claim; undefined when it is no longer held. */
