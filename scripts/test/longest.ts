@@ -16,7 +16,7 @@ const LONGEST = [
   "test/tasks/sqlite.test.ts",
   "test/cli/worker/take-part.test.ts",
   "test/docs/examples.test.ts",
-  "test/store/sqlite/file.test.ts",
+  "test/store/sqlite/conformance.test.ts",
   "test/cli/backfill/backfill.test.ts",
   "test/chaos/short.test.ts",
   "test/connect/postgres/sink/load/differential.test.ts",

@@ -15,7 +15,7 @@ export interface Clock {
 
 function readBoot(): string {
   try {
-    // A random number, of which a part tells the boots of one machine apart: it stands in every task that was claimed.
+    // A random number, of which a part tells the boots of one machine apart: it is written into every task that is claimed.
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").replaceAll("-", "").slice(0, 12);
   } catch {
     // Elsewhere nothing cheap names a boot for certain. A lease that outlives a reboot is then recognized by lying

@@ -19,7 +19,7 @@ export interface StoreOptions {
    */
   readonly clock?: Clock;
   /**
-   * Whether a store that is not there is created. False for a program that only looks: a mistyped path is then an error.
+   * Whether a store that is not there is created. False for a program that only reads: a mistyped path is an error then.
    * @default true
    */
   readonly create?: boolean;

@@ -3,7 +3,7 @@ import { PawlError } from "../errors.ts";
 import type { Json } from "./contract/value.ts";
 
 /**
- * A value that was turned into JSON once and is stored as it stands, whatever becomes of the object that it was made
+ * A value that was turned into JSON once and is stored as it stands, even if the object changes that it was made
  * of. Wherever a store is given a `Json` that it keeps, it takes one of these as well.
  */
 export class JsonText {
@@ -33,19 +33,19 @@ export class JsonText {
 
 /**
  * The one way from a value of JavaScript to JSON that is stored. `JSON.stringify` makes `{}` of a Map, null of NaN and
- * nothing of a function, without a word; this refuses them. An object with a `toJSON` is what that gives, and data of a class
+ * nothing of a function, silently; this refuses them. An object with a `toJSON` is what that gives, and data of a class
  * without one are its own properties. As in `JSON.stringify`, a property that is undefined is left out and an undefined
- * element is null; undefined where there is no more than that. Throws a TypeError that says what stands where, such as
+ * element is null; undefined where there is no more than that. Throws a TypeError that names the path and the value, such as
  * `orders[2].price is NaN`, and what `toJSON` and getters throw.
  */
 export function toJson(value: unknown): string | undefined {
   return isPlain(value, 0) ? JSON.stringify(value) : checkedJson(value);
 }
 
-/** How deep the quick look goes. What is deeper, or goes round in a circle, is for `JSON.stringify` to find. */
+/** How deep the quick check goes. What is deeper, or refers to itself, is left to `JSON.stringify`. */
 const QUICK_DEPTH = 64;
 
-/** Whether a value is nothing but what JSON is made of, as most are: a look at them costs less than a replacer. */
+/** Whether a value is nothing but what JSON is made of, as most are: this check costs less than a replacer. */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
     case "string":
@@ -80,15 +80,15 @@ function isPlainObject(value: object, depth: number): boolean {
 
 type Holder = Readonly<Record<string, unknown>>;
 
-/** An object that was met on the way to another one, and its name in the one before. */
-interface Met {
+/** An object on the path to a value, and its name in the object before. */
+interface PathPart {
   readonly part: object;
   readonly name: string;
 }
 
-/** The same as `JSON.stringify`, with a look at each part after its `toJSON`. */
+/** The same as `JSON.stringify`, with a check of each part after its `toJSON`. */
 function checkedJson(value: unknown): string | undefined {
-  const open: Met[] = [];
+  const open: PathPart[] = [];
   return JSON.stringify(value, function (this: object, name: string, part: unknown) {
     while (open.length > 0 && open.at(-1)?.part !== this) open.pop();
     const fault = part === null ? faultOfNull(Reflect.get(this, name)) : faultOf(part);
@@ -134,7 +134,7 @@ function faultOfObject(part: object): string | null {
   return !isOfClass || isDataOnly(part) ? null : described(part);
 }
 
-/** Whether an object does not say that it is something else: a Map, an error, a stream, and whatever extends them. */
+/** Whether an object does not say that it is something else: a Map, an error, a stream, and classes that extend them. */
 function isDataOnly(value: object): boolean {
   return Object.prototype.toString.call(value) === "[object Object]";
 }
@@ -153,8 +153,8 @@ const NAME = /^[\p{L}_$][\p{L}\d_$]*$/u;
 const SHOWN = 100;
 
 /** The way to a part, such as `orders[2].price`. */
-function pathOf(open: readonly Met[], name: string): string {
-  const names = [...open.slice(1).map((met) => met.name), name];
+function pathOf(open: readonly PathPart[], name: string): string {
+  const names = [...open.slice(1).map(({ name }) => name), name];
   // The whole value has a holder that was not given: `JSON.stringify` makes it.
   const path = open.map(({ part }, at) => step(part, names[at] ?? "")).join("");
   if (path === "") return "it";

@@ -40,7 +40,7 @@ function assertTask(task: NewTask, before: NewTask | undefined): void {
   assertKey(id, id, "id");
   if (task.queue !== before?.queue) assertKey(task.queue, id, "queue");
   if (task.name !== before?.name) assertKey(task.name, id, "name");
-  if (task.flow !== undefined) assertKey(task.flow, id, "group");
+  if (task.flow !== undefined) assertKey(task.flow, id, "flow");
   if (task.unique !== undefined) assertKey(task.unique, id, "unique key");
   if (task.bucket !== undefined) assertKey(task.bucket, id, "bucket");
   if (priority !== undefined && !(Number.isInteger(priority) && Math.abs(priority) <= HIGHEST_PRIORITY)) {
@@ -73,8 +73,8 @@ function assertKey(text: unknown, id: unknown, what: string): void {
 }
 
 /**
- * Whether a store may hold this text as an id, a name or a key. What is looked for by another is not there: PostgreSQL would
- * refuse to be asked for it, and SQLite would look for something else.
+ * Whether a store may hold this text as an id, a name or a key. No row has any other text: PostgreSQL would refuse a
+ * query with it, and SQLite would look for another text.
  */
 export function canBeHeld(text: string): boolean {
   return !text.includes("\0") && text.isWellFormed();

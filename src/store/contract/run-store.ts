@@ -37,7 +37,7 @@ export interface NewRun {
   readonly identity: Json;
   /**
    * The id of the run whose quarantine this one replays.
-   * @default none: the run is no replay
+   * @default none
    */
   readonly replayOf?: string;
   /**

@@ -12,9 +12,9 @@ import type { Transaction } from "./transaction-runner.ts";
 
 /**
  * The waiting tasks of a queue that are in no bucket (`plain`), or those of one bucket, read through their indexes (queue,
- * bucket, priority, due). The due time stands behind the priority there, so one range over a backlog would walk past every
+ * bucket, priority, due). The due time comes after the priority there, so one range over a backlog would read every
  * delayed task; instead each priority in use is looked up and read on its own, and only as far as needed. A bucket has a
- * backlog of its own, so that a million tasks that wait for their rate do not stand in the way of others.
+ * backlog of its own, so that a million tasks that wait for their rate do not hold up others.
  *
  * The conditions are those of the indexes, word by word: only then does the planner see that they serve.
  */
@@ -44,7 +44,7 @@ const NOT_EXPIRED = "(t.fence > 0 OR t.expires_at IS NULL OR t.expires_at > cloc
 
 /**
  * The first due tasks of a backlog, locked; those that another worker is just claiming are passed over. At most as many
- * as the value `limit` says. A task that was found changed as it was locked does not stand there any more if its fence or
+ * as the value `limit` says. A task that was changed before it was locked is not part of the backlog any more if its fence or
  * its due time is another.
  */
 function firstDue(kind: Kind, limit: string): string {
@@ -68,7 +68,7 @@ export function nextDue(kind: Kind, all = false): string {
 
 /**
  * Leases the tasks in the common table `chosen`, which are locked. They are found once more by their numbers: one that
- * was changed before it was locked does not stand where this statement sees it.
+ * was changed before it was locked is at another place than this statement sees.
  */
 function leaseChosen(worker: string, length: string): string {
   return `
@@ -137,8 +137,8 @@ interface LockedCandidate extends Candidate {
 }
 
 /**
- * Looks at each backlog and leases the first of all. What was locked on the way and is not among them is free again when
- * the transaction ends, which is at once.
+ * Locks the first tasks of each backlog and leases the first of all of them. The others are free again when the transaction ends, which
+ * is at once.
  */
 async function claimFromMany(
   connection: Connection,
@@ -147,16 +147,16 @@ async function claimFromMany(
 ): Promise<Row[]> {
   const uses = buckets.length === 0 ? [] : await lockBuckets(connection, buckets);
   const left = new Map(uses.map((use) => [use.rate.bucket, startsAllowed(use.rate, use.aheadMs)]));
-  const look = (kind: Kind, values: (string | number)[]) =>
+  const find = (kind: Kind, values: (string | number)[]) =>
     connection.all<LockedCandidate>(
       `${firstDue(kind, `$${values.length}`)} SELECT seq, entry, priority, due, bucket FROM chosen`,
       values,
     );
   const found = await Promise.all(
     queues.flatMap((queue) => [
-      look("plain", [queue, n]),
+      find("plain", [queue, n]),
       ...[...left].flatMap(([bucket, allowed]) =>
-        allowed > 0 ? [look("bucket", [queue, bucket, Math.min(n, allowed)])] : [],
+        allowed > 0 ? [find("bucket", [queue, bucket, Math.min(n, allowed)])] : [],
       ),
     ]),
   );

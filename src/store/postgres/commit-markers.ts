@@ -33,7 +33,7 @@ const TERMINATE =
 /**
  * The markers that transactions leave. Should the reply to a COMMIT be lost, one can ask what became of the transaction: by
  * its number whether it still runs, and by its marker whether it was committed. The number alone does not say that: a
- * server that crashes gives the numbers that had not come to its log once more.
+ * server that crashes gives the numbers that were not in its log yet a second time.
  */
 export class CommitMarkers {
   readonly #location: string;
@@ -84,7 +84,7 @@ export class CommitMarkers {
     const row = await connection
       .get<{ status: string | null }>("SELECT pg_xact_status($1::text::xid8) AS status", [xid])
       .catch((error: unknown) => {
-        // A number that has not been given yet: another server took over that never heard of the transaction.
+        // A number that has not been given yet: another server took over that does not know the transaction.
         if (sqlState(error) === "22023") return undefined;
         throw error;
       });

@@ -21,12 +21,12 @@ export class ConnectionPool {
   readonly #schema: string;
   readonly #replyMs: number;
   readonly #pool: pg.Pool;
-  /** False where we are told that there is a pooler. */
+  /** False where the address says that there is a pooler. */
   readonly #mayBeDirect: boolean;
   /** Whether a connection leads to one session of the server, as far as is known. */
   readonly #direct = new WeakMap<pg.ClientBase, boolean>();
 
-  /** A connection that has not answered for `replyMs` is given up. */
+  /** A connection that has not answered for `replyMs` is closed. */
   constructor(address: Address, replyMs: number) {
     this.#schema = address.schema;
     this.#mayBeDirect = address.listen;
@@ -42,7 +42,7 @@ export class ConnectionPool {
       pipeline: true,
       Client: PooledClient as unknown as new () => pg.ClientBase,
     });
-    // A connection that breaks while it is idle is replaced when one is needed; one that breaks in use tells the
+    // A connection that breaks while it is idle is replaced when one is needed; one that breaks in use rejects the
     // statement that waits for it, and would end the process if its event had no listener.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
@@ -92,7 +92,7 @@ const CONNECT_MS = 10_000;
 /** Called with null and the client when that is connected. */
 type Connected = (error: Error | null, client?: pg.Client) => void;
 
-/** A connection of a pool. One that cannot be made is given up after a while, and leaves nothing open. */
+/** A connection of a pool. One that cannot be made within `CONNECT_MS` fails, and leaves nothing open. */
 class PooledClient extends pg.Client {
   constructor(config: pg.ClientConfig) {
     // To the pool the same option would mean how long to wait for another operation to end.

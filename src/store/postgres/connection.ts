@@ -10,7 +10,7 @@ const types: pg.CustomTypesConfig = {
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format as "text"),
 };
 
-/** What a transaction or a single statement is run on: a connection of the pool, or one of the caller's. */
+/** Runs statements on one connection: one of the pool, or one of the caller's. */
 export class Connection {
   readonly #client: pg.ClientBase;
   readonly #schema: string;
@@ -21,7 +21,7 @@ export class Connection {
   /** The first error: those that follow in a transaction only say that there was one. */
   failure: unknown;
 
-  /** After `replyMs` without an answer the connection is given up. `prepares` where the server keeps the session. */
+  /** After `replyMs` without an answer the connection is closed. `prepares` where the server keeps the session. */
   constructor(client: pg.ClientBase, schema: string, replyMs?: number, prepares = false) {
     this.#client = client;
     this.#schema = schema;

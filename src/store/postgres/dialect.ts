@@ -4,7 +4,7 @@ import type { Bind, ColumnValues, Dialect } from "../sql/dialect.ts";
 
 const NOW = "(SELECT pawl.now_ms())";
 
-/** The words of PostgreSQL. */
+/** The dialect of PostgreSQL. */
 export const postgresDialect: Dialect = {
   isDead: "t.dead",
   transitioned: "id, queue, fence, group_id, seq, lease, prune_at",

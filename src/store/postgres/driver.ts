@@ -78,7 +78,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
 
   async claim(request: contract.ClaimRequest): Promise<contract.Claim[]> {
     const { queues, buckets = [] } = request;
-    // Rates are looked at under a lock: not worth it for nothing.
+    // Rates are read under a lock, which is not worth it when there is nothing to claim.
     if (buckets.length > 0 && (await this.claimableInMs(queues, buckets)) !== 0) return [];
     return await this.#transition((transitions, transaction) => claim(transaction, transitions, request), {
       mayWriteNothing: true,
@@ -123,7 +123,8 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     const row = await this.#db.read((connection) =>
       connection.get<{ now: number }>("SELECT pawl.now_ms() AS now"),
     );
-    if (row === undefined) throw new PawlError("store.clock", `The store ${this.location} tells no time.`);
+    if (row === undefined)
+      throw new PawlError("store.clock", `The store ${this.location} did not answer what time it is.`);
     return row.now;
   }
 
@@ -141,7 +142,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     await this.#db.close();
   }
 
-  /** Runs `work` in a transaction, exactly once, with what follows from it, and tells those who wait for that. */
+  /** Runs `work` in a transaction, exactly once, with what follows from it, and notifies listeners. */
   async #transition<R>(
     work: (transitions: PostgresTransitions, transaction: Transaction) => Promise<R>,
     options?: { readonly mayWriteNothing?: boolean },
@@ -174,7 +175,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     const added = await connection.perform(enqueue(transitions, this, tasks, groups));
     await connection.perform(settleGroups(transitions));
     await transitions.write();
-    const { sql, values } = Notifications.notice(schema);
+    const { sql, values } = Notifications.statementIn(schema);
     connection.later(sql, values);
     await connection.settled();
     return added;

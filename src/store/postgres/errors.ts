@@ -18,7 +18,7 @@ export function isDisconnect(error: unknown): boolean {
   return code === null ? isNetwork(error) : isDisconnectSqlState(code);
 }
 
-/** Whether the same may succeed a moment later. A wrong host or a missing password stays wrong. */
+/** Whether the same operation may succeed a moment later. A wrong host or a missing password stays wrong. */
 function mayRetry(error: unknown): boolean {
   if (error instanceof TransientError) return error.code === IN_DOUBT;
   if (error instanceof PawlError) return false;
@@ -31,7 +31,7 @@ function mayRetry(error: unknown): boolean {
 }
 
 /**
- * Runs again what failed by bad luck, or because the server is away for a moment, and gives up after `ms` with an error
+ * Runs again what failed because of a conflict, or because the server is away for a moment; fails after `ms` with an error
  * that names the location of the store. An attempt that failed must have left nothing behind.
  */
 export async function retryTransient<T>(attempt: () => Promise<T>, location: string, ms: number): Promise<T> {

@@ -1,43 +1,44 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Topic } from "../sql/driver.ts";
+import { Listeners } from "../sql/listeners.ts";
 import type { Address } from "./address.ts";
 import { prepared } from "./connection.ts";
 import { texts } from "./dialect.ts";
 import { Listener } from "./listener.ts";
 import type { TransactionRunner } from "./transaction-runner.ts";
 
-/** How often a store looks whether there is news while it cannot be notified. */
+/** How often a store with listeners polls while it cannot be notified. */
 const POLL_MS = 200;
 /** How long notifications of results are gathered; those of work go out at once. */
 const GATHER_MS = 25;
 
-/** The counter that says to those who look that there was news. */
+/** The sequence that counts notifications, for stores that poll. */
 const COUNTER: Readonly<Record<Topic, string>> = { work: "wakeups", results: "settlements" };
 
-/** Not flushed to disk: the claim that follows on the notification would wait for that as well. */
+/** Not flushed to disk: a claim that follows the notification would wait for that as well. */
 const NOTIFY = prepared(`
   SELECT set_config('synchronous_commit', 'off', true), pg_notify(n.channel, n.payload), nextval(n.counter::regclass)
   FROM unnest($1::text[], $2::text[], $3::text[]) AS n (channel, payload, counter)`);
 
 /**
- * News among the stores of one database, as hints: what is told may come late, several may be one, and some may be
- * lost. They are sent after the commit and apart from it, because transactions that notify end one after another:
- * PostgreSQL keeps their notifications in the order of the commits, and would flush the log for each alone.
+ * Notifications among the stores of one database: one may come late, stand for several, or be lost. They are sent after
+ * the commit and apart from it, because transactions that notify end one after another: PostgreSQL keeps their
+ * notifications in the order of the commits, and would flush the log for each alone.
  */
 export class Notifications {
   readonly #database: TransactionRunner;
   readonly #address: Address;
   /** Tells our own notifications from those of others. */
   readonly #self = randomUUID();
-  readonly #listeners: Readonly<Record<Topic, Set<() => void>>> = { work: new Set(), results: new Set() };
-  readonly #calling = new Set<Topic>();
+  readonly #listeners = new Listeners();
   readonly #outgoing = new Set<Topic>();
   #sending: Promise<void> | undefined;
   #listener: Listener | undefined;
-  #poll: NodeJS.Timeout | undefined;
-  #looking = false;
-  #hears = false;
+  #timer: NodeJS.Timeout | undefined;
+  #isPolling = false;
+  /** Whether notifications arrive, so that polling is not needed. */
+  #isNotified = false;
   #seen: Partial<Record<Topic, number>> = {};
   readonly #closed = new AbortController();
 
@@ -47,46 +48,34 @@ export class Notifications {
   }
 
   listen(topic: Topic, listener: () => void): () => void {
-    // An own function for each call: the same listener may be given twice.
-    const entry = () => listener();
-    this.#listeners[topic].add(entry);
-    this.#attend();
+    const remove = this.#listeners.add(topic, listener);
+    this.#startOrStop();
     return () => {
-      this.#listeners[topic].delete(entry);
-      this.#attend();
+      remove();
+      this.#startOrStop();
     };
   }
 
-  /** There is news that this store has made. */
+  /** Calls the listeners after a commit of this store, and notifies other stores. */
   notify(topic: Topic): void {
-    this.#callListeners(topic);
+    this.#listeners.call(topic);
     if (this.#closed.signal.aborted) return;
     this.#outgoing.add(topic);
     this.#sending ??= this.#send();
   }
 
-  /** The statement that tells others from within a transaction of the caller's, and its value. */
-  static notice(schema: string): { sql: string; values: [string] } {
+  /** The statement that notifies other stores when a transaction of the caller's commits, and its value. */
+  static statementIn(schema: string): { sql: string; values: [string] } {
     return { sql: "SELECT pg_notify($1, '')", values: [channelOf(schema, "work")] };
   }
 
-  /** What was told is on its way when this resolves. */
+  /** Resolves when the notifications that are being sent have been sent. */
   async close(): Promise<void> {
     this.#closed.abort();
-    clearInterval(this.#poll);
+    clearInterval(this.#timer);
     const listener = this.#listener;
     this.#listener = undefined;
     await Promise.all([this.#sending, listener?.close()]);
-  }
-
-  /** Listeners of this process are called soon; much news in one turn of the event loop is one call. */
-  #callListeners(topic: Topic): void {
-    if (this.#calling.has(topic) || this.#listeners[topic].size === 0) return;
-    this.#calling.add(topic);
-    setImmediate(() => {
-      this.#calling.delete(topic);
-      for (const listener of this.#listeners[topic]) listener();
-    });
   }
 
   async #send(): Promise<void> {
@@ -101,62 +90,63 @@ export class Notifications {
     this.#sending = undefined;
   }
 
-  /** A notification that cannot be sent is lost: it is only a hint. */
-  async #sendNow(notes: readonly (readonly [string, string])[]): Promise<void> {
-    const counters = notes.map(([channel]) => (channel.endsWith("_work") ? COUNTER.work : COUNTER.results));
+  /** A notification that cannot be sent is lost: callers that wait poll as well. */
+  async #sendNow(notifications: readonly (readonly [string, string])[]): Promise<void> {
+    const counters = notifications.map(([channel]) =>
+      channel.endsWith("_work") ? COUNTER.work : COUNTER.results,
+    );
     await this.#database
       .tryOnce(async (connection) => {
         await connection.run(NOTIFY, [
-          texts(notes.map(([channel]) => channel)),
-          texts(notes.map(([, payload]) => payload)),
+          texts(notifications.map(([channel]) => channel)),
+          texts(notifications.map(([, payload]) => payload)),
           texts(counters.map((counter) => `${this.#database.schema}.${counter}`)),
         ]);
       })
       .catch(() => {});
   }
 
-  /** Listens while there are listeners, and looks while nothing can be heard. */
-  #attend(): void {
-    const wanted =
-      this.#listeners.work.size + this.#listeners.results.size > 0 && !this.#closed.signal.aborted;
+  /** Listens to the database while there are listeners, and polls while notifications do not arrive. */
+  #startOrStop(): void {
+    const wanted = !this.#listeners.isEmpty && !this.#closed.signal.aborted;
     if (wanted && this.#address.listen && this.#listener === undefined) {
       const topics: Topic[] = ["work", "results"];
       this.#listener = new Listener(
         this.#address,
         topics.map((topic) => channelOf(this.#database.schema, topic)),
         {
-          heard: (channel, payload) => {
+          onNotification: (channel, payload) => {
             if (payload !== this.#self && !payload.startsWith("probe")) {
-              this.#callListeners(channel.endsWith("_work") ? "work" : "results");
+              this.#listeners.call(channel.endsWith("_work") ? "work" : "results");
             }
           },
-          hears: (yes) => {
-            // What happened while the connection was away is not told again.
-            for (const topic of topics) this.#callListeners(topic);
-            this.#hears = yes;
+          onReliable: (yes) => {
+            // PostgreSQL does not repeat the notifications of the time without a connection.
+            for (const topic of topics) this.#listeners.call(topic);
+            this.#isNotified = yes;
           },
           probe: (channel, payload) => this.#sendNow([[channel, payload]]),
         },
       );
     }
-    if (wanted && this.#poll === undefined) {
-      void this.#look();
-      this.#poll = setInterval(() => void this.#look(), POLL_MS);
-      this.#poll.unref();
+    if (wanted && this.#timer === undefined) {
+      void this.#poll();
+      this.#timer = setInterval(() => void this.#poll(), POLL_MS);
+      this.#timer.unref();
     }
     if (wanted) return;
-    clearInterval(this.#poll);
-    this.#poll = undefined;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
     this.#seen = {};
-    this.#hears = false;
+    this.#isNotified = false;
     void this.#listener?.close();
     this.#listener = undefined;
   }
 
-  /** Calls the listeners if another store has counted on since the last look. */
-  async #look(): Promise<void> {
-    if (this.#hears || this.#looking) return;
-    this.#looking = true;
+  /** Calls the listeners if another store has notified since the last poll. */
+  async #poll(): Promise<void> {
+    if (this.#isNotified || this.#isPolling) return;
+    this.#isPolling = true;
     try {
       const row = await this.#database.tryOnce((connection) =>
         connection.get<{ work: number; results: number }>(
@@ -167,13 +157,13 @@ export class Notifications {
       for (const topic of ["work", "results"] as const) {
         const before = this.#seen[topic];
         this.#seen[topic] = row[topic];
-        // At first it is not known what has been missed.
-        if (before !== row[topic]) this.#callListeners(topic);
+        // The first poll calls the listeners as well: nothing is known of what happened before.
+        if (before !== row[topic]) this.#listeners.call(topic);
       }
     } catch {
-      // A server that is not there just now: callers that wait poll as well.
+      // The server cannot be reached just now. Callers that wait poll as well.
     } finally {
-      this.#looking = false;
+      this.#isPolling = false;
     }
   }
 }

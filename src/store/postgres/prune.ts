@@ -4,7 +4,7 @@ import { bound } from "../sql/statement.ts";
 import type { Connection } from "./connection.ts";
 import { lookup, postgresDialect, scalars, texts } from "./dialect.ts";
 
-/** How many rows of pawl.retained are looked at together. */
+/** How many rows of pawl.retained are read together. */
 const PAGE = 50;
 
 const NOT_AWAITED = bound(IS_NOT_AWAITED, postgresDialect).text;
@@ -21,7 +21,7 @@ const RETAINED_APART = `CROSS JOIN LATERAL unnest(r.tasks) AS s (seq) CROSS JOIN
     SELECT t.id, t.group_id FROM pawl.task AS t
     WHERE ${lookup("t.seq", "s.seq")} AND t.prune_at = r.prune_at OFFSET 0) AS t`;
 
-/** Whether there is anything to remove: asked first, so that an idle look writes nothing. */
+/** Whether there is anything to remove. Asked first, so that nothing is written in vain. */
 export async function canPrune(connection: Connection): Promise<boolean> {
   const row = await connection.get<{ found: boolean }>(
     `SELECT EXISTS (SELECT FROM pawl.retained AS r ${RETAINED_APART}
@@ -62,7 +62,7 @@ async function removeOf(connection: Connection, numbers: readonly number[], limi
      LIMIT $2 FOR UPDATE OF t SKIP LOCKED`,
     [scalars(numbers), limit],
   );
-  // With so many as that the rest was not looked at.
+  // When the limit was reached, the other rows were not read.
   const changed = rows.length < limit ? numbers : [...new Set(rows.map(({ number }) => number))];
   const ids = texts(rows.map(({ id }) => id));
   connection.later("DELETE FROM pawl.attempt WHERE task = ANY($1::text[])", [ids]);

@@ -25,7 +25,7 @@ const SUCCEEDED = `
   UPDATE pawl.task AS t SET ${setOf(SUCCESS, EXPRESSIONS)}
   FROM ${heldClaims("unnest($1::text[], $2::integer[], $3::text[]) WITH ORDINALITY AS u (id, fence, result, position)")}`;
 
-/** Those of tasks in no group, which are most: told of in groups, and noted at once until when they are kept. */
+/** Those of tasks in no group, which are most: returned by queue and lease, and until when they are kept is written at once. */
 const SUCCEEDED_ALONE = prepared(`
   WITH done AS (${SUCCEEDED} AND (t.group_id IS NULL) = s.alone RETURNING t.queue, t.lease, t.prune_at, t.seq, s.position),
   kept AS (

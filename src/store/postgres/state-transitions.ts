@@ -8,7 +8,7 @@ import type { Transaction } from "./transaction-runner.ts";
 
 /** What must be known as well of a task that comes from being leased, or is settled. */
 interface Leased {
-  /** The row of pawl.lease in which it stood. */
+  /** Its row of pawl.lease. */
   readonly lease: number | null;
   readonly prune_at: number | null;
 }
@@ -29,7 +29,7 @@ export class PostgresTransitions extends StateTransitions<PostgresTask> {
   readonly #recording: Promise<boolean>;
   /** How many tasks each row of pawl.lease has lost. */
   readonly #unleased = new Map<number, number>();
-  /** What was settled and is not noted yet, and until when it is kept. */
+  /** What was settled and is not written to pawl.retained yet, and until when it is kept. */
   readonly #retained: { readonly seq: number; readonly pruneAt: number }[] = [];
 
   constructor({ connection, recording }: Pick<Transaction, "connection" | "recording">, location: string) {
@@ -47,7 +47,7 @@ export class PostgresTransitions extends StateTransitions<PostgresTask> {
     super.add(task, from, to);
   }
 
-  /** Tasks in no group that were leased have succeeded, all alike; until when they are kept is noted already. */
+  /** Tasks in no group that were leased have succeeded, all alike; until when they are kept is written already. */
   succeed({ queue, lease }: Alike, tasks: readonly Lease[]): void {
     const counts = this.countsOf(queue);
     counts.leased -= tasks.length;
@@ -88,7 +88,7 @@ export class PostgresTransitions extends StateTransitions<PostgresTask> {
   }
 }
 
-/** Notes until when tasks are kept: those of one time in one row. */
+/** Writes until when tasks are kept: those of one time in one row. */
 const RETAIN = prepared(
   `INSERT INTO pawl.retained (prune_at, tasks)
      SELECT r.prune_at, array_agg(r.seq) FROM unnest($1::bigint[], $2::bigint[]) AS r (prune_at, seq)
@@ -101,7 +101,7 @@ const RETAIN = prepared(
  */
 const SHARE = 16;
 
-/** Takes tasks that are leased no more out of the rows in which they stand. */
+/** Removes tasks that are leased no more from their rows of pawl.lease. */
 const UNLEASE = prepared(
   `WITH ended AS MATERIALIZED (
        SELECT l.number, l.open - c.tasks AS open

@@ -53,7 +53,7 @@ export function* takeBackLeases(
   );
 }
 
-/** The latest moment that a row tells: when a worker was heard of, or the newest task was stored. */
+/** The latest time that is written: of a heartbeat, or at which the newest task was stored. */
 // The condition names a range of the index, so that no plan reads all of it.
 const LATEST = `coalesce(greatest((SELECT max(seen_at) FROM pawl.worker),
   (SELECT created_at FROM pawl.task WHERE seq > 0 ORDER BY seq DESC LIMIT 1)), 0)`;
@@ -63,7 +63,7 @@ export function* readClock(): Procedure<ClockReading> {
   return reading as ClockReading;
 }
 
-/** Due times, the ends of leases, and how far rates are used: all of them stand on the server's clock. */
+/** Due times, the ends of leases, and how far rates are used are all kept by the server's clock. */
 export function* followClock(reading: ClockReading): Procedure<void> {
   const { now, latest } = reading;
   yield* run(

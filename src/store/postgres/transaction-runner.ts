@@ -7,17 +7,20 @@ import { ConnectionPool, type Loan } from "./connection-pool.ts";
 import { isDisconnect, retryTransient } from "./errors.ts";
 import { assertKnown } from "./schema.ts";
 
-/** How long an operation is tried again while the server is away before it gives up. */
+/** How long an operation is tried again while the server cannot be reached. */
 const RETRY_MS = 15_000;
+
+/** After so long without an answer a connection is closed. */
 const REPLY_MS = 60_000;
 
 export interface TransactionRunnerOptions {
-  /** A connection that has not answered for so long is given up. */
+  /** A connection that has not answered for so long is closed. */
   readonly replyMs?: number;
+  /** How long an operation is tried again while the server cannot be reached. */
   readonly retryMs?: number;
 }
 
-/** A store's database, whose operations outlive the connections they run on. */
+/** Runs reads and transactions on the store's database, and tries them again when a connection breaks or the server is away. */
 export class TransactionRunner {
   readonly location: string;
   readonly schema: string;
@@ -40,7 +43,7 @@ export class TransactionRunner {
     return await this.#retrying(() => this.#connections.use(work));
   }
 
-  /** Runs statements that may as well be left: fails at once, and also while the store is being closed. */
+  /** Runs statements that need not succeed: not tried again, and run also while the store is being closed. */
   async tryOnce<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     return await this.#connections.use(work);
   }
@@ -131,7 +134,7 @@ export class TransactionRunner {
   }
 }
 
-/** A transaction, and what it was told as it began. */
+/** A transaction, and what was read as it began. */
 export interface Transaction {
   readonly connection: Connection;
   /** Whether changes of tasks are to be kept. */
@@ -151,7 +154,7 @@ type Begun = {
 
 /**
  * Plans must not depend on how old the statistics of a table are that is filled and emptied all the time: every
- * statement here is meant to walk an index as far as it must, and to look up row by row what it was given. These hold
+ * statement here is meant to read an index as far as it must, and to look up row by row what it was given. These hold
  * for one transaction, so that a pooler between us and the server may hand the session to others. The limit ends a
  * transaction whose client is gone without the server noticing.
  */
@@ -176,18 +179,18 @@ export const RECORDING =
 const BEGIN_WORK = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /** A newer program may have changed the tables while they were open. */
-const WORKS_WITH = "(SELECT min_compatible_version FROM pawl.version) AS min_compatible_version";
+const MIN_COMPATIBLE_VERSION = "(SELECT min_compatible_version FROM pawl.version) AS min_compatible_version";
 
-/** What a transaction is told as it begins: besides the marker, whether to record, and who answers. */
-const TOLD = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${WORKS_WITH}, ${SETTINGS}`;
+/** What a transaction reads as it begins: besides the marker, whether to record changes, and which process answers. */
+const READ_AT_BEGIN = `${RECORDING} AS recording, pg_backend_pid() AS pid, ${MIN_COMPATIBLE_VERSION}, ${SETTINGS}`;
 
 /** All that is needed of a transaction that is to write, sent along with the BEGIN. */
 const BEGUN = prepared(
-  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARKER}, ${TOLD}`,
+  `INSERT INTO pawl.commit_marker (at) VALUES ((SELECT pawl.now_ms())) RETURNING ${MARKER}, ${READ_AT_BEGIN}`,
 );
 
 /** The same for work that often finds nothing to do: marking it would be a write. */
-const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS token, ${TOLD}`);
+const BEGUN_UNMARKED = prepared(`SELECT NULL AS xid, NULL AS token, ${READ_AT_BEGIN}`);
 
 /** Ends a transaction that failed; the connection is given back as sound only if it is. */
 async function rollBack({ connection, giveBack }: Loan, error: unknown): Promise<void> {

@@ -15,14 +15,14 @@ export interface EndedAttempt {
   readonly state: TaskState;
 }
 
-/** Whether the task's own row tells the whole attempt. Most tasks succeed at once, and cost one row only. */
-export function isToldByTask(fence: number, state: TaskState, log: string | null): boolean {
+/** Whether the task's own row has all that is known of the attempt. Most tasks succeed at once, and cost one row only. */
+export function isInTaskRow(fence: number, state: TaskState, log: string | null): boolean {
   return fence === 1 && state === "succeeded" && log === null;
 }
 
 /**
- * Keeps attempts that are over, in the transaction that ended them: their tasks still tell who made them. Those that
- * `isToldByTask` need not be kept.
+ * Keeps attempts that are over, in the transaction that ended them, while the rows of their tasks still name the worker. Those that
+ * are `isInTaskRow` need not be kept.
  */
 export function* addAttempts(kept: readonly EndedAttempt[]): Procedure<void> {
   if (kept.length === 0) return;

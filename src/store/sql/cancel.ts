@@ -18,7 +18,7 @@ import {
   TRANSITIONED,
 } from "./statement.ts";
 
-/** How many tasks are looked at together, so that a million of them do not stand in memory. */
+/** How many tasks are read together, so that a million of them are never in memory at once. */
 export const PAGE = 5_000;
 
 /** The SET of a task that is settled. */
@@ -27,7 +27,7 @@ export const SETTLED = sql`settled_at = ${NOW}, prune_at = ${NOW} + retention_ms
 /**
  * Locks the groups of the tasks `t` that a condition names, before the tasks themselves: see `lockGroups`. Sent along with
  * the next statement. Where the condition names single tasks, those are looked up; otherwise the children of all groups
- * are looked through.
+ * are read.
  */
 export function* lockGroupsOf(condition: Sql, { single }: { readonly single: boolean }): Procedure<void> {
   const children = raw(single ? "true" : "t.group_id IS NOT NULL");
@@ -124,9 +124,9 @@ function* cancelSome(transitions: StateTransitions, set: Sql, condition: Sql): P
 function* countCancelled(transitions: StateTransitions, tasks: readonly Transitioned[]): Procedure<void> {
   if (tasks.length === 0) return;
   for (const task of tasks) transitions.add(task, "waiting", "cancelled");
-  // A callback that ends before it was released takes its group along.
+  // A group fails when its callback ends before it was released.
   const groups = yield* all<{ id: string }>(
     sql`SELECT id FROM pawl.task_group WHERE callback ${oneOf(tasks.map(({ id }) => id))} AND state = 'open'`,
   );
-  for (const { id } of groups) transitions.group(id).doomed = true;
+  for (const { id } of groups) transitions.group(id).callbackEnded = true;
 }

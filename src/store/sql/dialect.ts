@@ -2,7 +2,7 @@
 
 export type Value = string | number | boolean | null | Uint8Array;
 
-/** Makes a value a parameter of the statement; returns what stands for it. */
+/** Makes a value a parameter of the statement; returns its placeholder. */
 export type Bind = (value: Value) => string;
 
 /** A part of a statement that the drivers say differently. */
@@ -29,13 +29,13 @@ export interface Dialect {
   sharesKey(open: string, other: string): string;
   /** That the task waits, was never begun and has waited for longer than it may. */
   hasExpired(bind: Bind): string;
-  /** That a text, in whatever case, stands in the payload. */
+  /** That the payload contains a text, in upper or lower case. */
   payloadHolds(text: string, bind: Bind): string;
   /** The columns of a `Transitioned`, for a SELECT or a RETURNING. */
   readonly transitioned: string;
   /** The column by which an attempt names its task. */
   readonly attemptKey: string;
-  /** The column that tells in which order changes were kept. */
+  /** The column by which changes are in the order in which they were recorded. */
   readonly changeKey: string;
 }
 

@@ -3,7 +3,7 @@ import type * as contract from "../contract.ts";
 import type { StateTransitions, Transitioned } from "./state-transitions.ts";
 import type { Procedure } from "./statement.ts";
 
-/** What there may be news of: tasks that can be claimed, or tasks that were settled or made progress. */
+/** What listeners wait for: tasks that can be claimed (`work`), or tasks that were settled or made progress (`results`). */
 export type Topic = "work" | "results";
 
 /** What a database does in its own way. Each operation is documented in the contract. */
@@ -16,7 +16,7 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   read<R>(procedure: () => Procedure<R>): Promise<R>;
   /** Runs a procedure in one transaction, exactly once: durable when the promise resolves. Rejecting means: nothing happened. */
   write<R>(procedure: () => Procedure<R>): Promise<R>;
-  /** The same for one that brings tasks to other states: writes what follows from that, and tells those who wait for it. */
+  /** The same for a procedure that changes the states of tasks: writes what follows from that, and notifies listeners. */
   transition<R>(procedure: (transitions: T) => Procedure<R>): Promise<R>;
   /** Whether a write failed because another unfinished run has the same key. */
   isDuplicateRun(error: unknown): boolean;
@@ -38,9 +38,9 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   endClaims(settlements: readonly contract.Settlement[]): Procedure<readonly SettledTask[]>;
   /** Takes back the leases that have run out and those of dead workers: each is a crash. */
   takeBackLeases(deadWorkers: readonly string[], poisonAfter: number): Procedure<readonly TakenBack[]>;
-  /** The time now, and the latest moment that a row of the store says was. */
+  /** The time now, and the latest time that is written in the store. */
   readClock(): Procedure<ClockReading>;
-  /** Moves what stands on the wall clock besides the rows that say when something was. */
+  /** Moves the times that are kept by the wall clock, such as due times, after it was set back. */
   followClock(reading: ClockReading): Procedure<void>;
   /** Stores quarantined items of a shard, in their order. */
   insertItems(run: string, shard: number, items: readonly contract.QuarantinedItem[]): Procedure<void>;
@@ -62,9 +62,9 @@ export interface Driver<T extends StateTransitions = StateTransitions> {
   changes(after: number | null, limit: number): Promise<{ changes: contract.ChangeRecord[]; last: number }>;
   now(): Promise<contract.Instant>;
 
-  /** Calls back soon after any process may have news; returns the way to stop. */
+  /** Calls `listener` soon after a commit of any process that concerns the topic; returns a function that stops it. */
   listen(topic: Topic, listener: () => void): () => void;
-  /** There is news that this store has made. */
+  /** Notifies listeners, here and elsewhere, of a commit of this store. */
   notify(topic: Topic): void;
   close(): Promise<void>;
 }

@@ -42,9 +42,9 @@ export function noSuchGroup(id: string, location: string): PawlError {
 }
 
 /**
- * Locks groups and tells their states. Always in the same order and before the tasks that are their children: a group that
- * fails goes on to its children, and a transaction that settles one of these must not wait for the group with the
- * child in its hands.
+ * Locks groups and returns their states. Always in the same order, and before the tasks that are their children: a group that
+ * fails cancels its children, so a transaction that settles one of these must not wait for the group while it has locked the
+ * child.
  */
 export function* lockGroups(ids: readonly string[]): Procedure<Map<string, GroupState>> {
   const found = yield* all<{ id: string; state: GroupState }>(
@@ -79,7 +79,7 @@ export function* addGroups(transitions: StateTransitions, groups: readonly NewGr
   for (const { id } of added) transitions.group(id);
 }
 
-/** Says how many children a group has, in a transaction. Saying the same again changes nothing. */
+/** Sets how many children a group has, in a transaction. The same number again changes nothing. */
 export function* closeGroup(transitions: StateTransitions, id: string, children: number): Procedure<void> {
   const group = yield* get<{ children: number | null }>(
     sql`SELECT children FROM pawl.task_group WHERE id = ${id} ${forUpdate()}`,
@@ -131,10 +131,10 @@ export function* listChildren(group: string, page: ChildPage): Procedure<ChildRe
 }
 
 /**
- * Counts what became of children and draws the consequences, in the transaction in which it happened: a group that is
- * complete releases its callback, one that cannot be met any more fails. Both may settle the callback, which may be a child
- * itself, so this continues outwards (and inwards, where a child that is cancelled is a callback) until nothing changes.
- * It goes in rounds, and by id within one, so that every store comes to the same end when much happens at a time.
+ * Counts the children that ended, in the transaction in which they did: a group whose children have all ended releases its callback, and one
+ * whose `need` cannot be met any more fails. Both may settle the callback, which may be a child itself, so this continues outwards (and
+ * inwards, where a child that is cancelled is a callback) until nothing changes. It does so in rounds, and by id within
+ * one, so that every store has the same result when much happens at a time.
  */
 export function* settleGroups(transitions: StateTransitions): Procedure<void> {
   for (let changes = transitions.takeGroups(); changes.size > 0; changes = transitions.takeGroups()) {
@@ -147,7 +147,7 @@ export function* settleGroups(transitions: StateTransitions): Procedure<void> {
   }
 }
 
-/** Adds to the counters of all these groups at once. Those that are not there were cleaned up with their callback. */
+/** Adds to the counters of all these groups at once. A group that is missing was removed with its callback. */
 function* count(changes: ReadonlyMap<string, GroupChange>): Procedure<GroupRow[]> {
   const ids = [...changes.keys()];
   const each = [...changes.values()];
@@ -163,7 +163,7 @@ function* count(changes: ReadonlyMap<string, GroupChange>): Procedure<GroupRow[]
   return counted.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Draws the consequences for one group; true when it is complete. */
+/** Opens one group again or lets it fail, if that is due; true when its children have all ended. */
 function* settleGroup(
   transitions: StateTransitions,
   group: GroupRow,
@@ -175,12 +175,12 @@ function* settleGroup(
     if (!change.reopen || state === "failed" || !(yield* holdCallback(transitions, group))) return false;
     yield* later(sql`UPDATE pawl.task_group SET state = 'open' WHERE id = ${group.id}`);
   }
-  if (change.doomed || state === "failed") yield* fail(transitions, group);
+  if (change.callbackEnded || state === "failed") yield* fail(transitions, group);
   else return state === "released";
   return false;
 }
 
-/** What an open group comes to. */
+/** The state of an open group by its counters. */
 function stateOf({
   children,
   need,
@@ -244,7 +244,7 @@ function* holdCallback(transitions: StateTransitions, group: GroupRow): Procedur
   return true;
 }
 
-/** What a task that is open again has behind it. It does not expire for having waited before. */
+/** The SET by which a task that is open again forgets its failures. It does not expire for having waited before. */
 export const FORGOTTEN = sql`failures = 0, crashes = 0, cancel_requested = false, error = NULL, settled_at = NULL,
   prune_at = NULL, expires_at = CASE WHEN expires_at > ${NOW} THEN expires_at END`;
 

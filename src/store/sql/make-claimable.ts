@@ -14,8 +14,8 @@ interface Stopped extends Transitioned {
 }
 
 /**
- * Makes tasks claimable, in a transaction; returns how many. One that is due already keeps its position among those that wait.
- * Callbacks are left to their groups, which are looked at again.
+ * Makes tasks claimable, in a transaction; returns how many. A task that is due already keeps its position in the order of claims.
+ * A callback is left to its group, which is opened again if it can be.
  */
 export function* makeClaimable(transitions: StateTransitions, selector: TaskSelector): Procedure<number> {
   const condition = sql`(${matches(selector)}) AND t.state IN ('waiting', 'dead', 'cancelled')`;

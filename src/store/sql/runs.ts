@@ -81,7 +81,7 @@ export function* createRun(run: NewRun): Procedure<{ run: RunRecord; created: bo
     sql`SELECT ${RUN_ROW} FROM pawl.run WHERE key = ${key} AND ${UNFINISHED}`,
   );
   if (unfinished !== undefined) return { run: toRun(unfinished), created: false };
-  // What stood in the way has finished in this very moment.
+  // The run that was in the way has finished meanwhile.
   if ((yield* findRun(id)) === undefined) return yield* createRun(run);
   throw new PawlError("store.run-exists", `There is a run ${id} already: choose another id.`);
 }
@@ -95,7 +95,7 @@ export interface RunFilter {
 /** Newest first. */
 export function* listRuns({ idPrefix, key, limit }: RunFilter): Procedure<RunRecord[]> {
   const terms: Sql[] = [raw("true")];
-  // In the words that every database has for it.
+  // Written with functions that every database has.
   if (idPrefix !== undefined) {
     terms.push(sql`substr(id, 1, length(CAST(${idPrefix} AS text))) = CAST(${idPrefix} AS text)`);
   }
@@ -127,7 +127,7 @@ export function* updateRun(id: string, from: readonly RunState[], patch: RunPatc
   return true;
 }
 
-/** For a run that cannot be unfinished because another one with its key is. */
+/** The error for a run that cannot continue, because another run with its key is unfinished. */
 export function runsElsewhere(id: string, cause: unknown): PawlError {
   return new PawlError(
     "store.run-elsewhere",

@@ -51,7 +51,7 @@ function isSame(text: string, value: Json): boolean {
 
 /**
  * A version of its own for each change, so that no number comes back when a schedule is removed and put again. Taken
- * before anything is looked at: the lock on it lets only one change of schedules happen at a time.
+ * before anything is read: the lock on it lets only one change of schedules happen at a time.
  */
 function* nextVersion(): Procedure<number> {
   const row = yield* get<{ value: number }>(
@@ -102,7 +102,7 @@ function isDueNow(id: string, version: number) {
   return sql`id = ${id} AND version = ${version} AND NOT paused AND next <= ${NOW}`;
 }
 
-/** Whether a tick would fire: asked first, since of many workers all but one ask in vain. */
+/** Whether the schedule would fire. Asked first, because of many workers all but one try in vain. */
 export function* isDue(id: string, version: number): Procedure<boolean> {
   const found = yield* get(sql`SELECT 1 FROM pawl.schedule WHERE ${isDueNow(id, version)}`);
   return found !== undefined;

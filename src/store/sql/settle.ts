@@ -1,6 +1,6 @@
 import type { NewGroup, NewTask, Settlement, TaskResult } from "../contract.ts";
 import { JsonText } from "../json-text.ts";
-import { addAttempts, type EndedAttempt, isToldByTask } from "./attempt-history.ts";
+import { addAttempts, type EndedAttempt, isInTaskRow } from "./attempt-history.ts";
 import { cancelWaiting } from "./cancel.ts";
 import type { Driver, SettledTask } from "./driver.ts";
 import { enqueue } from "./enqueue.ts";
@@ -73,7 +73,7 @@ function* settleRest<T extends StateTransitions>(
     held.push({ settlement, task });
     const error = "error" in result ? result.error : null;
     const { state } = task;
-    if (!isToldByTask(fence, state, log))
+    if (!isInTaskRow(fence, state, log))
       attempts.push({ id, fence, state, result: result.state, error, log });
   }
   yield* addAttempts(attempts);

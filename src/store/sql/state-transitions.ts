@@ -1,6 +1,6 @@
 import type { TaskState } from "../contract.ts";
 
-/** What must be known of a task that comes to another state. */
+/** What must be known of a task whose state changes. */
 export interface Transitioned {
   readonly id: string;
   readonly queue: string;
@@ -12,10 +12,10 @@ export interface Transitioned {
 export interface GroupChange {
   succeeded: number;
   failed: number;
-  /** A failed one may be open again. */
+  /** It may be open again, if it had failed. */
   reopen: boolean;
   /** Its callback has ended before it was released. */
-  doomed: boolean;
+  callbackEnded: boolean;
 }
 
 export type StateCounts = Record<TaskState, number>;
@@ -28,8 +28,8 @@ export interface StateChange {
 }
 
 /**
- * Keeps account of the tasks that come to another state in one transaction: counters are changed once a queue, groups
- * once a group, however many tasks there are. The driver writes what is counted here.
+ * Collects the state changes of tasks in one transaction, so that the counters of a queue are written once, and a group is settled once,
+ * however many of their tasks changed. The driver writes what is collected here.
  */
 export class StateTransitions<Task extends Transitioned = Transitioned> {
   readonly location: string;
@@ -41,7 +41,7 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
   /** Whether something was settled. */
   settles = false;
 
-  /** Whether changes are to be kept, or may turn out to be. */
+  /** Whether changes are to be recorded, or may turn out to be. */
   readonly #keepsChanges: boolean;
 
   /** `location`: where the store is, for messages. */
@@ -50,7 +50,7 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
     this.#keepsChanges = keepsChanges;
   }
 
-  /** A task came from one state (null: it is new) to another. */
+  /** The state of a task changed; `from` is null for a new task. */
   add({ id, queue, fence, group_id }: Task, from: TaskState | null, to: TaskState): void {
     const counts = this.countsOf(queue);
     if (from !== null) counts[from]--;
@@ -60,11 +60,11 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
     if (this.#keepsChanges) this.changes.push({ id, fence, state: to });
   }
 
-  /** What is known of a group so far; it is looked at when the groups are settled. */
+  /** What happened to a group so far. The group is settled at the end of the transaction. */
   group(id: string): GroupChange {
     let change = this.#groups.get(id);
     if (change === undefined) {
-      change = { succeeded: 0, failed: 0, reopen: false, doomed: false };
+      change = { succeeded: 0, failed: 0, reopen: false, callbackEnded: false };
       this.#groups.set(id, change);
     }
     return change;

@@ -75,7 +75,7 @@ export function forShare(): Fragment {
   return (dialect) => dialect.lock("FOR SHARE");
 }
 
-/** The statement in the words of one driver. */
+/** The statement as text and values, in the dialect of one driver. */
 export function bound(statement: Sql | BoundStatement, dialect: Dialect): BoundStatement {
   if (!(statement instanceof Sql)) return statement;
   const values: Value[] = [];

@@ -282,7 +282,7 @@ export class SqlStore<T extends StateTransitions> implements contract.Store {
 
 function snapshotOfTask(task: contract.NewTask): contract.NewTask {
   const { payload, meta } = task;
-  // Tasks of a batch that have nothing there are told to be alike by that.
+  // Left as it is where there is nothing: a driver compares the tasks of a batch to store those that are alike together.
   const bare = meta === undefined || meta === null;
   if (payload instanceof JsonText && (bare || meta instanceof JsonText)) return task;
   const snapshot = { ...task, payload: textOf(payload, "payload", task) };

@@ -26,13 +26,13 @@ export function* sweep<T extends StateTransitions>(
   };
 }
 
-/** Where a clock was set back by less, everything only waits that much longer. */
+/** A clock that was set back by less is not followed: everything waits that much longer. */
 export const LEAST_SET_BACK_MS = 60_000;
 
 /**
- * After the clock was set back: what could begin before can begin, and what waits for another attempt, or leases of a worker that has
- * died, wait no longer than they would have. A `delay` ends when the clock shows its time. The rows that tell that the clock
- * was set back are corrected, so that this is done once. In a transaction; true when the clock was set back.
+ * Follows a clock that was set back, in a transaction; true when it was. What could begin before can begin; what waits for another attempt, and
+ * the lease of a worker that has died, wait no longer than they would have. A `delay` ends when the clock shows its time. The rows by which
+ * this was found are corrected, so that it is done once.
  */
 function* followClock(driver: Pick<Driver, "readClock" | "followClock">): Procedure<boolean> {
   const reading = yield* driver.readClock();

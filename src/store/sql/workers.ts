@@ -1,10 +1,10 @@
 import type { Heartbeat, WorkerRecord } from "../contract.ts";
 import { all, later, NOW, type Procedure, raw, run, sql } from "./statement.ts";
 
-/** Workers that ended without saying so are forgotten after a week. */
+/** Workers that were killed are removed after a week. */
 const FORGOTTEN_MS = raw(String(7 * 86_400_000));
 
-/** Notes that a worker lives, in a transaction. */
+/** Stores what a worker reports, in a transaction. */
 export function* heartbeat(worker: Heartbeat): Procedure<void> {
   yield* later(sql`DELETE FROM pawl.worker WHERE seen_at < ${NOW} - ${FORGOTTEN_MS}`);
   yield* run(
@@ -28,7 +28,7 @@ interface WorkerRow extends Omit<WorkerRecord, "queues" | "running" | "rates"> {
   readonly rates: string;
 }
 
-/** The workers that were heard of lately, by id. */
+/** The workers whose latest heartbeat is at most so old, by id. */
 export function* listWorkers(withinMs: number): Procedure<WorkerRecord[]> {
   const rows = yield* all<WorkerRow>(
     sql`SELECT id, host, pid, queues, slots, memory, running, rates, state, started_at AS "startedAt",

@@ -12,9 +12,9 @@ import type { Connection } from "./connection.ts";
 
 /**
  * The waiting tasks of a queue that are in no bucket, or those of one bucket, read through their index (queue, bucket,
- * priority, due). The due time stands behind the priority there, so one range over a backlog would walk past every delayed
+ * priority, due). The due time comes after the priority there, so one range over a backlog would read every delayed
  * task; instead each priority in use is looked up and read on its own, and only as far as needed. A bucket has a backlog
- * of its own, so that a million tasks that wait for their rate do not stand in the way of others.
+ * of its own, so that a million tasks that wait for their rate do not hold up others.
  */
 interface Backlog {
   /** The rest of a FROM that names the backlog, with its values. */
@@ -53,7 +53,7 @@ interface Wanted {
   readonly queues: readonly string[];
   readonly buckets: readonly BucketRate[];
   readonly n: number;
-  /** Leave out what has expired; it costs a look at each task, not only at the index. */
+  /** Leave out what has expired; that reads each task, not only the index. */
   readonly alive: boolean;
 }
 
@@ -205,7 +205,7 @@ function aheadMsOf(db: Connection, rate: BucketRate, now: number = db.clock.mono
 
 /** Writes that so many tasks were claimed from a bucket, in a transaction. */
 function charge(db: Connection, rate: BucketRate, claimed: number): void {
-  // Asked once: what passed between two looks would be given to the bucket each time.
+  // Read once: the time that passes between two readings would be given to the bucket each time.
   const now = monotonic(db);
   db.run(
     `INSERT INTO bucket (name, boot, claimed_at, claimed_at_wall, ahead) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -221,7 +221,7 @@ function charge(db: Connection, rate: BucketRate, claimed: number): void {
 /** Leases tasks to a worker, in a transaction. */
 export function claim(db: Connection, request: ClaimRequest, transitions: StateTransitions): Claim[] {
   const { queues, buckets = [], n } = request;
-  // Almost never does a task expire, so it is not looked for until one was met.
+  // Tasks rarely expire, so the first search does not check for it.
   const chosen = firstDue(db, { queues, buckets, n, alive: false });
   const claims = lease(db, request, chosen, transitions);
   if (claims.length === chosen.length) return claims;
@@ -291,7 +291,7 @@ interface Among {
 
 /**
  * Tasks that follow each other, as those of one batch do, are one range of the table: SQLite changes its rows as it walks
- * it, and need not note first which they are. `first` is the number of the first value, where they have numbers.
+ * it, and need not collect first which they are. `first` is the number of the first value, where they have numbers.
  */
 export function among(seqs: readonly number[], first?: number): Among {
   const at = (n: number) => (first === undefined ? "?" : `?${first + n}`);

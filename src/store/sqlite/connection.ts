@@ -11,7 +11,7 @@ import { assertKnown } from "./schema.ts";
 
 export type Row = Record<string, unknown>;
 
-/** How long an operation waits for other processes before it gives up with a TransientError. */
+/** How long an operation waits for other processes before it fails with a TransientError. */
 const BUSY_MS = 15_000;
 
 /**
@@ -53,7 +53,7 @@ export class Connection {
   readonly #tupleStatements = new Map<string, StatementSync>();
   /** What is to be written, in the order in which it was asked for. */
   #waiting: Write[] = [];
-  /** How far the counter of wake-ups was when it was last looked at. */
+  /** The counter of wake-ups when it was last read. */
   #wakeups = 0;
   #writing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -182,7 +182,7 @@ export class Connection {
       for (const [at, { resolve }] of writes.entries()) resolve(values[at]);
       return true;
     } catch (error) {
-      // One of them cannot be done, or was too much: then the others can. A trouble of the file is one of all.
+      // One of them cannot be done, or was too much: then the others can. An error of the file is one of all.
       if (!(error instanceof TransientError) && !isGone(error)) return false;
       for (const { reject } of writes) reject(error);
       return true;

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Bind, ColumnValues, Dialect } from "../sql/dialect.ts";
 
-/** The words of SQLite. A transaction has the file to itself, so that there is nothing to lock. */
+/** The dialect of SQLite. A transaction has the file to itself, so that there is nothing to lock. */
 export class SqliteDialect implements Dialect {
   readonly isDead = "t.state = 'dead'";
   readonly transitioned = "seq, id, queue, fence, group_id";

@@ -153,7 +153,7 @@ export class SqliteDriver implements Driver {
       this.#db.perform(settleGroups(transitions));
       countTransitions(this.#db, transitions);
       if (transitions.changes.length > 0) this.#db.perform(keepChanges(transitions.changes));
-      // For other processes, which look at the counter.
+      // For other processes, which poll the counter.
       if (transitions.wakes) this.#db.run("UPDATE counter SET value = value + 1 WHERE name = 'wakeups'");
       news = transitions;
       return value;

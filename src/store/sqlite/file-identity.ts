@@ -18,7 +18,7 @@ export function isGone(error: unknown): boolean {
  */
 const SETTLED_MS = 2_000;
 
-/** What a path led to when this was made, whatever it leads to later. */
+/** What a path led to when this was made, even if it leads elsewhere later. */
 class Opened {
   readonly path: string;
   readonly #options: { readonly bigint: boolean; readonly throwIfNoEntry: false };
@@ -57,7 +57,7 @@ export class FileIdentity {
   /** Of all three; null where a link leads to them, which may be led elsewhere. */
   readonly #folder: Opened | null;
   readonly #now: () => number;
-  /** The folder as it was at the last look at all three; null where its last change was too new for its times to tell of another. */
+  /** The folder as it was at the last check of all three; null where its last change was so recent that its times could miss another. */
   #settled: Stats | BigIntStats | null = null;
 
   /** Takes the identities of a store that was just opened, and read or written in write-ahead mode. */
@@ -78,8 +78,8 @@ export class FileIdentity {
 
   /**
    * Throws a PawlError `store.gone` unless the names of the file, its log and its shared memory lead to what was opened. Where
-   * their folder has not changed since they were last looked at they do, which is one look instead of three; that the file was
-   * emptied only `assertFile` tells.
+   * their folder has not changed since the last check they do, which costs one call instead of three. Only `assertFile` finds that the file was
+   * emptied.
    */
   assertNames(): void {
     const folder = this.#folder?.find();
@@ -100,7 +100,7 @@ export class FileIdentity {
     return found !== undefined && found.size >= SMALLEST_BYTES && this.#file.is(found);
   }
 
-  /** Whether no entry of the folder was made, removed or renamed since the last look at all three. */
+  /** Whether no entry of the folder was made, removed or renamed since the last check of all three. */
   #isSettled(folder: Stats | BigIntStats): boolean {
     const before = this.#settled;
     return (

@@ -1,49 +1,32 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { Topic } from "../sql/driver.ts";
+import { Listeners } from "../sql/listeners.ts";
 import type { Connection } from "./connection.ts";
 
-/** How often a store with listeners looks whether another process wrote, in case the file system does not tell. */
+/** How often a store with listeners polls for what other processes wrote, in case the file system does not notify it. */
 const POLL_MS = 75;
 
 /**
- * A write to the log tells of a commit before others can see it, which they can once the disk has it. So it is looked
- * for again and again: for as long as a disk may well take at the shortest pause, then after twice the time each.
+ * The file system notifies of a write to the log before other processes can see the commit, which they can once the disk has it. So the store
+ * polls several times: with the shortest pause for as long as a disk usually takes, then with pauses that double.
  */
 const SHORTEST_PAUSE_MS = 1;
-const CLOSE_LOOKS = 12;
+const POLLS_AT_SHORTEST_PAUSE = 12;
 const LONGEST_PAUSE_MS = 32;
 
-/** Calls listeners soon; much news in one turn of the event loop is one call. */
-class Listeners {
-  readonly listeners = new Set<() => void>();
-  #isCalling = false;
-
-  call(): void {
-    if (this.#isCalling || this.listeners.size === 0) return;
-    this.#isCalling = true;
-    setImmediate(() => {
-      this.#isCalling = false;
-      for (const listener of this.listeners) listener();
-    });
-  }
-}
-
 /**
- * Tells listeners when tasks may have become claimable or were settled: at once when this store did it, and within a
- * moment when another connection did. `PRAGMA data_version` costs next to nothing and changes with every foreign
- * commit; only then is the counter read, because most commits make nothing claimable. The file system says when to look.
+ * Calls listeners when tasks may have become claimable or were settled: at once when this store did it, and soon
+ * when another connection did. `PRAGMA data_version` costs next to nothing and changes with every commit of another connection; only then is
+ * the counter of wake-ups read, because most commits make nothing claimable. The file system notifies when it is worth polling.
  */
 export class Notifications {
   readonly #db: Connection;
-  readonly #listeners: Readonly<Record<Topic, Listeners>> = {
-    work: new Listeners(),
-    results: new Listeners(),
-  };
+  readonly #listeners = new Listeners();
   #timer: NodeJS.Timeout | undefined;
   #watcher: FSWatcher | undefined;
   #next: NodeJS.Timeout | undefined;
   #pause = SHORTEST_PAUSE_MS;
-  #looks = 0;
+  #polls = 0;
   #version: number | undefined;
   #count: number | undefined;
 
@@ -51,26 +34,22 @@ export class Notifications {
     this.#db = db;
   }
 
-  /** There is news that this store has made. */
+  /** Calls the listeners after a commit of this store. */
   notify(topic: Topic): void {
-    this.#listeners[topic].call();
+    this.#listeners.call(topic);
   }
 
   listen(topic: Topic, listener: () => void): () => void {
-    const { listeners } = this.#listeners[topic];
-    // A function of its own for each call: the same listener may be given twice.
-    const entry = () => listener();
-    listeners.add(entry);
+    const remove = this.#listeners.add(topic, listener);
     if (this.#timer === undefined) {
-      this.#look();
-      this.#timer = setInterval(() => this.#look(), POLL_MS);
+      this.#poll();
+      this.#timer = setInterval(() => this.#poll(), POLL_MS);
       this.#timer.unref();
       this.#watch();
     }
     return () => {
-      listeners.delete(entry);
-      const { work, results } = this.#listeners;
-      if (work.listeners.size + results.listeners.size === 0) this.close();
+      remove();
+      if (this.#listeners.isEmpty) this.close();
     };
   }
 
@@ -86,30 +65,30 @@ export class Notifications {
   #watch(): void {
     try {
       this.#watcher = watch(`${this.#db.location}-wal`, { persistent: false }, () => {
-        // Of one commit much is told.
+        // One commit is several notifications.
         if (this.#next !== undefined) return;
         this.#pause = SHORTEST_PAUSE_MS;
-        this.#looks = 0;
-        this.#next = this.#lookSoon();
+        this.#polls = 0;
+        this.#next = this.#pollSoon();
       });
-      // Of a file system that tells nothing any more, nothing is heard.
+      // Without the file system's notifications the timer remains.
       this.#watcher.on("error", () => this.#watcher?.close());
     } catch {
-      // This one cannot tell, or has told too many already: then there is the timer.
+      // This file system cannot notify, or has too many watchers already: the timer remains.
     }
   }
 
-  #lookSoon(): NodeJS.Timeout {
-    const look = () => {
-      if (++this.#looks >= CLOSE_LOOKS) this.#pause *= 2;
-      const seen = this.#look();
-      this.#next = seen || this.#pause > LONGEST_PAUSE_MS ? undefined : this.#lookSoon();
+  #pollSoon(): NodeJS.Timeout {
+    const poll = () => {
+      if (++this.#polls >= POLLS_AT_SHORTEST_PAUSE) this.#pause *= 2;
+      const found = this.#poll();
+      this.#next = found || this.#pause > LONGEST_PAUSE_MS ? undefined : this.#pollSoon();
     };
-    return setTimeout(look, this.#pause).unref();
+    return setTimeout(poll, this.#pause).unref();
   }
 
-  /** Calls the listeners if another connection has written since the last look, and says whether. */
-  #look(): boolean {
+  /** Calls the listeners if another connection has written since the last poll; returns whether it has. */
+  #poll(): boolean {
     try {
       const version = this.#db.get<{ data_version: number }>("PRAGMA data_version")?.data_version;
       if (version === this.#version) return false;
@@ -122,7 +101,7 @@ export class Notifications {
       this.#count = count;
       return true;
     } catch {
-      // A file that cannot be read just now: callers that wait poll as well.
+      // The file cannot be read just now. Callers that wait poll as well.
       return false;
     }
   }

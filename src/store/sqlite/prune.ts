@@ -5,9 +5,9 @@ import { all, get, NOW, oneOf, type Procedure, run, sql } from "../sql/statement
 /** Settled tasks whose retention is over. */
 const IS_OVER = sql`t.prune_at IS NOT NULL AND t.prune_at <= ${NOW} AND ${IS_NOT_AWAITED}`;
 
-/** Whether there is anything to remove: asked first, so that an idle look takes no lock. */
+/** Whether there is anything to remove. Asked first, so that no lock is taken in vain. */
 export function* canPrune(): Procedure<boolean> {
-  // The oldest change stands first.
+  // The oldest change comes first.
   const change = yield* get(
     sql`SELECT 1 FROM (SELECT at FROM change ORDER BY number LIMIT 1) WHERE at < ${NOW} - ${KEPT_MS}`,
   );

@@ -33,7 +33,7 @@ export function succeedAlone(
 ): ReadonlySet<Settlement> {
   const plain = settlements.filter((settlement) => resultText(settlement) === "null");
   const settled = new Set<Settlement>();
-  // With one the statement for many is no less work.
+  // For a single task the statement for many is as much work.
   if (plain.length < 2) return settled;
   const rows = db.tuples<[at: number, seq: number, queue: string]>(
     `SELECT j.key, seq, queue FROM json_each(?) AS j CROSS JOIN task

@@ -49,7 +49,7 @@ export function takeBackLeases(
   );
 }
 
-/** The latest moment that a row tells: when a worker was heard of, or the newest task was stored. */
+/** The latest time that is written: of a heartbeat, or at which the newest task was stored. */
 const LATEST = `max(coalesce((SELECT max(seen_at) FROM worker), 0),
   coalesce((SELECT created_at FROM task WHERE seq = (SELECT max(seq) FROM task)), 0))`;
 
@@ -58,7 +58,7 @@ export function readClock(db: Connection): ClockReading {
   return { now: db.clock.wall(), latest };
 }
 
-/** Leases and buckets stand on the monotonic clock, so only due times are moved. */
+/** Leases and buckets are kept by the monotonic clock, so only due times are moved. */
 export function* followClock(reading: ClockReading): Procedure<void> {
   yield* run(
     sql`UPDATE task AS t SET due = ${movedDue(reading)}
