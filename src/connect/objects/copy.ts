@@ -87,10 +87,10 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   let cacheFolder = "";
   let locations: { reader: ObjectReader; writer: ObjectWriter } | null = null;
   let isRenaming = options.transform !== undefined;
-  const sums = { threads: new ChecksumThreads(), cache: new ChecksumCache(() => cacheFolder) };
+  const checksums = { threads: new ChecksumThreads(), cache: new ChecksumCache(() => cacheFolder) };
   const reader = once(async () => {
     await assertApartInFact(from, to, options);
-    return await openReader(from, options.fromProfile ?? null, sums);
+    return await openReader(from, options.fromProfile ?? null, checksums);
   });
   const foldsNames = async () => to.kind === "files" && (await foldsCase(to.path));
   return {
@@ -109,7 +109,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       writer: async (context) => {
         cacheFolder = context.cache;
         isRenaming ||= context.transformed;
-        const writer = await openWriter(to, options.toProfile ?? null, context, sums);
+        const writer = await openWriter(to, options.toProfile ?? null, context, checksums);
         // An object that is moved or transformed is checked when its turn comes.
         if (!options.move && options.transform === undefined) locations = { reader: await reader(), writer };
         return writer;
@@ -121,7 +121,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       difference: (before, now) =>
         addressDifference(from, before.from, now.from) ?? addressDifference(to, before.to, now.to),
       foldsNames,
-      sums,
+      checksums,
       move: options.move ?? false,
       transform: options.transform === undefined ? null : { module: moduleUrl(options.transform), timeoutMs },
     }),

@@ -35,7 +35,7 @@ export interface ObjectsOptions extends SelectionOptions {
 export function objects(address: string, options: ObjectsOptions = {}): Source<ObjectEntry> {
   assertObject(options, "The options of objects");
   const location = parseObjectAddress(address);
-  const sums = { threads: new ChecksumThreads(), cache: null };
-  const reader = once(() => openReader(location, options.profile ?? null, sums));
+  const checksums = { threads: new ChecksumThreads(), cache: null };
+  const reader = once(() => openReader(location, options.profile ?? null, checksums));
   return new ObjectSource(reader, new ObjectSelection(options));
 }

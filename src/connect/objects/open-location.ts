@@ -19,9 +19,9 @@ import { S3Writer } from "./s3/writer.ts";
 export async function openReader(
   address: ObjectAddress,
   profile: string | null,
-  sums: FileChecksums,
+  checksums: FileChecksums,
 ): Promise<ObjectReader> {
-  if (address.kind === "files") return new FileReader(address.path, tmpdir(), sums);
+  if (address.kind === "files") return new FileReader(address.path, tmpdir(), checksums);
   if (address.kind === "manifest") {
     // A manifest is rare, and loads all that reads CSV.
     const { WebReader } = await import("./web/reader.ts");
@@ -38,9 +38,9 @@ export async function openWriter(
   address: ObjectAddress,
   profile: string | null,
   { run, folder }: Pick<SinkContext, "run" | "folder">,
-  sums: FileChecksums,
+  checksums: FileChecksums,
 ): Promise<ObjectWriter> {
-  if (address.kind === "files") return new FileWriter(address.path, { run, kept: folder }, sums);
+  if (address.kind === "files") return new FileWriter(address.path, { run, kept: folder }, checksums);
   if (address.kind === "manifest") {
     throw new PawlError(
       "copy.address",
@@ -49,8 +49,8 @@ export async function openWriter(
   }
   const name = objectAddressText(address);
   if (address.kind === "azure")
-    return new AzureWriter(name, address.prefix, await azureClient(address, profile), sums.threads);
-  return new S3Writer(name, address.prefix, await s3Client(address, profile), sums.threads, folder);
+    return new AzureWriter(name, address.prefix, await azureClient(address, profile), checksums.threads);
+  return new S3Writer(name, address.prefix, await s3Client(address, profile), checksums.threads, folder);
 }
 
 async function s3Client({ bucket }: { readonly bucket: string }, profile: string | null): Promise<S3Client> {

@@ -88,10 +88,10 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedOb
       "A manifest says nothing about content: verify compares folders and buckets.",
     );
   // What was known before is not what is there.
-  const sums = { threads: new ChecksumThreads(), cache: null };
+  const checksums = { threads: new ChecksumThreads(), cache: null };
   const [from, to] = await Promise.all([
-    openReader(first, options.fromProfile ?? null, sums),
-    openReader(second, options.toProfile ?? null, sums),
+    openReader(first, options.fromProfile ?? null, checksums),
+    openReader(second, options.toProfile ?? null, checksums),
   ]);
   try {
     await from.check();
@@ -104,7 +104,7 @@ export async function* verify(options: VerifyOptions): AsyncGenerator<VerifiedOb
   } finally {
     await from.close();
     await to.close();
-    await sums.threads.close();
+    await checksums.threads.close();
   }
 }
 

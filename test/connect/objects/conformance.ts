@@ -24,7 +24,7 @@ export interface TestBucket {
   unfinished?(): Promise<string[]>;
 }
 
-export interface TestPlace {
+export interface TestLocation {
   /** How Pawl finds and enters it. */
   readonly environment: Readonly<Record<string, string>>;
   /** Names that it holds besides those that all do. */
@@ -40,20 +40,20 @@ export interface TestPlace {
   stop(): Promise<void>;
 }
 
-/** Names that every place must hold. */
+/** Names that every location must hold. */
 const NAMES = ["a+b&c=d?e#f", "ü/é/𝒳", "100%/%41%2F", "it's (odd) *!~", '<tag>&amp;"', " space "];
 
 /** What a copy promises whatever the service is: every reader and writer of buckets passes it. */
-export function conformance(start: () => Promise<TestPlace>): void {
-  let place: TestPlace;
+export function conformance(start: () => Promise<TestLocation>): void {
+  let location: TestLocation;
   let folder: string;
   let store: Store;
   let name: string;
   let workspace: Workspace;
 
   before(async () => {
-    place = await start();
-    workspace = await Workspace.begin(place.environment);
+    location = await start();
+    workspace = await Workspace.begin(location.environment);
     ({ folder, store } = workspace);
   });
   beforeEach(() => {
@@ -61,13 +61,13 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
   after(async () => {
     await workspace.end();
-    await place.stop();
+    await location.stop();
   });
 
   const copied = (...args: Parameters<Workspace["copied"]>) => workspace.copied(...args);
 
   it("carries any name and size there and back, and finds all unchanged the second time", async () => {
-    const bucket = await place.bucket(name);
+    const bucket = await location.bucket(name);
     const from = join(folder, name, "from");
     const sizes = {
       empty: 0,
@@ -78,7 +78,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
       "five parts": 32 * MB + 1,
     };
     for (const [key, size] of Object.entries(sizes)) await putFile(from, `sizes/${key}`, randomBytes(size));
-    const names = [...NAMES, ...(place.names ?? [])];
+    const names = [...NAMES, ...(location.names ?? [])];
     for (const key of names) await putFile(from, key, key);
     const count = Object.keys(sizes).length + names.length;
     const there = `${bucket.address}/x/y`;
@@ -103,7 +103,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
 
   it("misses what is removed while the copy of it is interrupted, as long as it is", async () => {
-    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    const [source, target] = [await location.bucket(name), await location.bucket(`${name}-2`)];
     await putAll(source, ["a", "b", "c", "d"]);
     const options = { from: source.address, to: target.address };
     const short = await interruptedCopy(options, { store, meanwhile: () => target.delete("a") });
@@ -115,12 +115,12 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
 
   it("leaves out no object with content that is called as the folder that is copied", async () => {
-    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    const [source, target] = [await location.bucket(name), await location.bucket(`${name}-2`)];
     await source.put("empty/", "");
     await source.put("empty/x", "x");
     const marked = await copied(`${source.address}/empty`, `${target.address}/empty`);
     assert.deepEqual([marked.read, marked.written], [1, 1]);
-    if (place.foldersAreEmpty) return;
+    if (location.foldersAreEmpty) return;
     await source.put("dir/", "content");
     await source.put("dir/x", "x");
     const [from, to] = [`${source.address}/dir`, `${target.address}/dir`];
@@ -134,11 +134,11 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
 
   it("copies again what differs and nothing else, among thousands of others", async () => {
-    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    const [source, target] = [await location.bucket(name), await location.bucket(`${name}-2`)];
     // Between two keys of the source lie more of others than a page of a listing has.
     for (const key of ["a", "m", "n", "o", "p", "z"]) await source.put(key, key);
-    const others = Array.from({ length: place.others ?? 2600 }, (_, n) => `b-${n}`);
-    await (place.fill?.(`${name}-2`, others) ?? putAll(target, others));
+    const others = Array.from({ length: location.others ?? 2600 }, (_, n) => `b-${n}`);
+    await (location.fill?.(`${name}-2`, others) ?? putAll(target, others));
     const first = await copied(source.address, target.address);
     assert.deepEqual([first.written, first.unchanged], [6, 0]);
     await source.put("n", "N");
@@ -149,7 +149,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
 
   it("does not take what lies under the old name of an object for what a transform calls it", async () => {
-    const [near, far] = [await place.bucket(name), await place.bucket(`${name}-far`)];
+    const [near, far] = [await location.bucket(name), await location.bucket(`${name}-far`)];
     for (const bucket of [near, far]) await bucket.put("A", "the same in both");
     const job = (step: boolean) => ({
       name: `step ${step}`,
@@ -162,7 +162,7 @@ export function conformance(start: () => Promise<TestPlace>): void {
   });
 
   it("moves objects, and a second time finds nothing", async () => {
-    const [source, target] = [await place.bucket(name), await place.bucket(`${name}-2`)];
+    const [source, target] = [await location.bucket(name), await location.bucket(`${name}-2`)];
     for (let at = 0; at < 40; at++) await source.put(`k${at}`, `content ${at}`);
     const before = await contentsOf(source);
     assert.equal((await copied(source.address, target.address, { move: true })).written, 40);

@@ -19,14 +19,14 @@ export class FileReader implements ObjectReader {
   readonly #root: string;
   readonly #scratch: string;
   readonly #disk: Disk;
-  readonly #sums: FileChecksums;
+  readonly #checksums: FileChecksums;
 
   /** `scratch` is a folder for what is too much to be sorted in memory. */
-  constructor(root: string, scratch: string, sums: FileChecksums, disk = new Disk()) {
+  constructor(root: string, scratch: string, checksums: FileChecksums, disk = new Disk()) {
     this.name = root;
     this.#root = root;
     this.#scratch = scratch;
-    this.#sums = sums;
+    this.#checksums = checksums;
     this.#disk = disk;
   }
 
@@ -46,7 +46,7 @@ export class FileReader implements ObjectReader {
     signal: AbortSignal,
     { skips }: ListRange = {},
   ): AsyncGenerator<ListedPage, void, undefined> {
-    const options = { disk: this.#disk, cache: this.#sums.cache, skips: skips ?? (() => false) };
+    const options = { disk: this.#disk, cache: this.#checksums.cache, skips: skips ?? (() => false) };
     const before = await folderLocation(this.#root);
     for await (const page of walk(this.#root, from, this.#scratch, signal, options)) {
       // Of a disk that goes while it is listed, the end is not that of its files.
@@ -58,7 +58,7 @@ export class FileReader implements ObjectReader {
   async open(entry: ObjectEntry): Promise<OpenObject> {
     const path = this.where(entry);
     const type = contentTypeOf(entry.key);
-    const { cache } = this.#sums;
+    const { cache } = this.#checksums;
     if (entry.size !== null && entry.size <= ONE_GO_BYTES && this.#disk.isPrompt) {
       const whole = this.#whole(path);
       if (whole !== null) return wholeFile(whole.bytes, { path, type, cache, found: whole.found });
@@ -82,12 +82,12 @@ export class FileReader implements ObjectReader {
   }
 
   async etagOf(entry: ObjectEntry, partBytes: number | null): Promise<string> {
-    const checksums = { ...this.#sums, disk: this.#disk };
+    const checksums = { ...this.#checksums, disk: this.#disk };
     return await etagOfFile(this.where(entry), { size: entry.size, partBytes }, checksums);
   }
 
   cachedEtag(entry: ObjectEntry, partBytes: number | null): string | null {
-    const { cache } = this.#sums;
+    const { cache } = this.#checksums;
     if (cache === null || !this.#disk.isPrompt) return null;
     try {
       const found = this.#disk.ask(() => statSync(this.where(entry), { bigint: true }));

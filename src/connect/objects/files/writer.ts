@@ -45,7 +45,7 @@ export class FileWriter implements ObjectWriter {
   /** What the root was when it was made ready; null before. */
   #location: FolderLocation | null = null;
   readonly #disk: Disk;
-  readonly #sums: FileChecksums;
+  readonly #checksums: FileChecksums;
   /** Folders that are known to be there and to be no links. */
   readonly #folders = new Map<string, Promise<void>>();
   /** Folders in which names have come up since the last `flush`. */
@@ -55,14 +55,14 @@ export class FileWriter implements ObjectWriter {
   constructor(
     root: string,
     { run, kept }: { readonly run: string; readonly kept: string },
-    sums: FileChecksums,
+    checksums: FileChecksums,
     disk = new Disk(),
   ) {
     this.name = root;
     this.#parts = new PartFolders(run, kept);
     this.#root = root;
     this.#run = run;
-    this.#sums = sums;
+    this.#checksums = checksums;
     this.#disk = disk;
   }
 
@@ -106,7 +106,7 @@ export class FileWriter implements ObjectWriter {
         keys.slice(at, at + FOUND_AT_ONCE).map(async (key) => {
           const found = await this.#found(join(this.#root, key));
           if (!found?.isFile()) return;
-          const etag = this.#sums.cache?.find(found, null) ?? null;
+          const etag = this.#checksums.cache?.find(found, null) ?? null;
           present.set(key, { size: Number(found.size), etag });
         }),
       );
@@ -124,7 +124,7 @@ export class FileWriter implements ObjectWriter {
   }
 
   async etagOf({ key }: ObjectEntry, { size }: PresentObject, partBytes: number | null): Promise<string> {
-    const checksums = { ...this.#sums, disk: this.#disk };
+    const checksums = { ...this.#checksums, disk: this.#disk };
     return await etagOfFile(join(this.#root, key), { size, partBytes }, checksums);
   }
 
@@ -164,7 +164,7 @@ export class FileWriter implements ObjectWriter {
     try {
       const assertIn = (file: number) => this.#assertIn(file, part);
       const written = await writeWhole({ part, path, modified, assertIn }, bytes, this.#disk);
-      if (written !== null) this.#sums.cache?.keep(written, null, md5);
+      if (written !== null) this.#checksums.cache?.keep(written, null, md5);
     } catch (error) {
       throw error instanceof PawlError ? error : explainFile(error, path, "write");
     }

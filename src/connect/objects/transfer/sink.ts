@@ -38,7 +38,7 @@ export interface SinkOptions {
   /** Whether the target takes names that differ only by case for one; asked once it is ready. */
   readonly foldsNames: () => Promise<boolean>;
   /** What both locations compute checksums with; closed with the sink. */
-  readonly sums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
+  readonly checksums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
   /** Remove each object from the source once its copy is safe. */
   readonly move: boolean;
   /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
@@ -64,12 +64,12 @@ export class ObjectSink implements Sink<ObjectEntry> {
   async open(context: SinkContext): Promise<OpenSink<ObjectEntry>> {
     const [reader, writer] = [await this.#options.reader(), await this.#options.writer(context)];
     await writer.prepare(context.dryRun);
-    const { move, transform, sums, foldsNames } = this.#options;
+    const { move, transform, checksums, foldsNames } = this.#options;
     const { limits, signal } = context;
     const transfer = {
       reader,
       writer,
-      checksums: sums.threads,
+      checksums: checksums.threads,
       limits,
       signal,
       memory: new MemoryBudget(Math.floor(context.memory / 4)),
@@ -82,7 +82,7 @@ export class ObjectSink implements Sink<ObjectEntry> {
       folder: context.folder,
       move,
       nameComparison: isRenaming ? comparison : null,
-      cache: sums.cache,
+      cache: checksums.cache,
     });
   }
 }

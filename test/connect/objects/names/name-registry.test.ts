@@ -80,7 +80,7 @@ describe("the names that a transform gives", () => {
         }),
         difference: () => null,
         foldsNames: async () => true,
-        sums,
+        checksums: sums,
         move: false,
         transform: transform === null ? null : { module, timeoutMs: 60_000 },
       });
