@@ -1,3 +1,4 @@
+import { runOfQueue } from "../../batch/internal.ts";
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/internal.ts";
 import { parseCount } from "../options/parse.ts";
@@ -15,8 +16,9 @@ export interface ListFlags extends JsonFlag, FilterFlags {
   readonly oldestFirst?: boolean;
 }
 
-/** Tasks that are read from the store at once. */
+/** Tasks that are read from the store at once, at most and at least. */
 const PAGE = 500;
+const LEAST_PAGE = 50;
 
 /** `pawl tasks` and, with `state` given, `pawl dead`. */
 export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
@@ -34,29 +36,37 @@ export async function listTasks(flags: ListFlags, store: Store): Promise<void> {
     { head: "tries", of: ({ fence }) => String(fence), right: true },
     { head: "details", of: (task) => details(task, now) },
   ]);
+  // The shards of a run are part of their run, as in the other commands.
+  const isListed = ({ queue }: TaskRecord) =>
+    filter.queue !== undefined || filter.flow !== undefined || runOfQueue(queue) === null;
   let shown = 0;
-  let after = from;
-  for (;;) {
+  let last = from;
+  for (let after = from; ; ) {
+    const size = Math.min(PAGE, Math.max(LEAST_PAGE, limit - shown + 1));
     const rows = await store.query(selector, {
-      // One more than asked for tells whether there are more.
-      limit: Math.min(PAGE, limit - shown + 1),
+      limit: size,
       newestFirst: !oldestFirst,
       ...(after === undefined ? {} : { after }),
     });
-    const wanted = rows.slice(0, limit - shown);
-    if (shown === 0 && wanted.length === 0) break;
-    const read = json
-      ? await write(wanted.map((task) => `${jsonText(taskJson(task))}\n`).join(""))
-      : await table.print(wanted);
+    const listed = rows.filter(isListed);
+    const wanted = listed.slice(0, limit - shown);
+    if (wanted.length > 0) {
+      const read = json
+        ? await write(wanted.map((task) => `${jsonText(taskJson(task))}\n`).join(""))
+        : await table.print(wanted);
+      if (!read) return;
+    }
     shown += wanted.length;
-    after = wanted.at(-1)?.id;
-    if (!read || rows.length < Math.min(PAGE, limit - shown + wanted.length + 1)) return;
-    if (shown === limit) {
-      tell(`${shown} shown, and there are more: continue with --after ${after}`);
+    last = wanted.at(-1)?.id ?? last;
+    if (listed.length > wanted.length) {
+      tell(`${shown} shown, and there are more: continue with --after ${last}`);
       return;
     }
+    if (rows.length < size) break;
+    after = rows.at(-1)?.id;
   }
-  if (!json) await write(`no ${chosen === undefined ? "" : "such "}tasks in ${store.location}\n`);
+  if (shown === 0 && !json)
+    await write(`no ${chosen === undefined ? "" : "such "}tasks in ${store.location}\n`);
 }
 
 /** What there is to say of a task in a few words. */

@@ -13,12 +13,17 @@ export interface ListColumn<Row> {
 
 /** A column is not made wider than this for the sake of one long text: that is cut on a terminal, and elsewhere shifts its own line. */
 const WIDEST = 32;
+/** The last column gets a line of its own where the others leave it fewer cells than this. */
+const LEAST_ROOM = 20;
+const INDENT = "    ";
 
 /** Prints rows under each other, page by page. Only on a terminal are they cut to its width. */
 export class ListTable<Row> {
   readonly #columns: readonly ListColumn<Row>[];
   #widths: number[];
   #begun = false;
+  /** The widest cell of the last column so far. */
+  #widestLast = 0;
 
   constructor(columns: readonly ListColumn<Row>[]) {
     this.#columns = columns;
@@ -38,6 +43,7 @@ export class ListTable<Row> {
         Math.max(width, Math.min(WIDEST, stringWidth(cells[at] ?? ""))),
       );
     }
+    for (const cells of lines) this.#widestLast = Math.max(this.#widestLast, stringWidth(cells.at(-1) ?? ""));
     if (!this.#begun) lines.unshift(this.#columns.map(({ head }) => head));
     this.#begun = true;
     return await write(lines.map((cells) => `${this.#line(cells)}\n`).join(""));
@@ -53,7 +59,11 @@ export class ListTable<Row> {
     if (columns === null) return line;
     const before = padded.slice(0, -1).join("  ");
     const room = columns - stringWidth(before) - 2;
-    // Where the other columns fill the terminal already, the line is folded rather than robbed of its end.
-    return room < 10 ? line : `${before}  ${clipped(cells.at(-1) ?? "", room)}`.trimEnd();
+    const last = cells.at(-1) ?? "";
+    if (room >= Math.min(LEAST_ROOM, this.#widestLast)) return `${before}  ${clipped(last, room)}`.trimEnd();
+    // The other columns fill the terminal already.
+    return last === ""
+      ? before.trimEnd()
+      : `${before.trimEnd()}\n${INDENT}${clipped(last, columns - INDENT.length)}`;
   }
 }

@@ -20,6 +20,10 @@ export const runs: Stories = {
     assert.match(await desk.refused("queues", "pause", queue), /part of a run: say pawl pause abcdefghjk/);
     assert.deepEqual(await desk.json("cancel", "--all"), [{ reached: 1 }]);
     assert.deepEqual(await desk.states(), { own: "cancelled", [`${run.id}/0`]: "waiting" });
+    const ids = async (...flags: string[]) => (await desk.json("tasks", ...flags)).map(({ id }) => id);
+    assert.deepEqual(await ids(), ["own"]);
+    assert.deepEqual(await ids("--limit", "1"), ["own"]);
+    assert.deepEqual(await ids("--flow", run.id), [`${run.id}/0`]);
     const [queues] = await desk.json("queues");
     assert.deepEqual(
       queues.map(({ queue }: { queue: string }) => queue),
