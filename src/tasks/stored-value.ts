@@ -5,7 +5,7 @@ import { own, setOwn } from "../own.ts";
 import type { ChildRecord, Json, TaskStore } from "../store/contract.ts";
 import { JsonText, toJson } from "../store/internal.ts";
 import { parseInput, type Schema } from "./define/schema.ts";
-import { type MembersAt, metaOf, type StoredValue } from "./flow/spec.ts";
+import { type MembersAt, metaOf, type StoredValue } from "./task-meta.ts";
 
 /** The type of a value after it was stored as JSON: a date is a text, a method is gone, undefined is null. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing

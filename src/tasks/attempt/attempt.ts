@@ -5,20 +5,21 @@ import { LostError, PawlError } from "../../errors.ts";
 import type { Claim, Json, Lease, Settlement, TaskRecord, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { derivedId } from "../client/call.ts";
 import type { Client } from "../client/client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
 import { parseInput } from "../define/schema.ts";
 import { PASS } from "../flow/link.ts";
-import { metaOf, type StoredValue, type Success, type Trace, withSuccessors } from "../flow/spec.ts";
+import { withSuccessors } from "../flow/next-tasks.ts";
 import { Spool } from "../flow/spool.ts";
 import { Members, revived, type TakenValue, take } from "../stored-value.ts";
+import { derivedId } from "../task-id.ts";
+import { metaOf, type StoredValue, type Trace } from "../task-meta.ts";
 import { processing } from "../telemetry/otel.ts";
 import { PermanentError, Retry, SoftLimitError } from "./errors.ts";
 import { type AttemptLog, MemoryLog } from "./log.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import { resultOfError, resultOfUnhandled, resultOfUnknown, success } from "./result.ts";
+import { resultOfError, resultOfUnhandled, resultOfUnknown, type Success, success } from "./result.ts";
 import { type Stop, UnhandledErrors, withinScope } from "./unhandled-errors.ts";
 
 /** One attempt at a claimed task, from its beginning until its result is in the store. */
@@ -152,6 +153,7 @@ function revised(
 
 /** A success with what follows the task in its flow. */
 function followed({ claim }: Attempt, result: Success): TaskResult {
+  if (metaOf(claim.task.meta).flow === undefined) return result;
   try {
     return withSuccessors(claim.task, result);
   } catch (error) {

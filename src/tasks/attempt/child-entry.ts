@@ -10,7 +10,7 @@ import type { Claim, TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { Client } from "../client/client.ts";
 import { loading, taskNamed } from "../define/registry.ts";
-import type { Trace } from "../flow/spec.ts";
+import type { Trace } from "../task-meta.ts";
 import { within } from "../telemetry/otel.ts";
 import { runHandler } from "./attempt.ts";
 import { CancelledError, SoftLimitError, StoppedError } from "./errors.ts";

@@ -11,9 +11,9 @@ import {
 import type { TaskResult } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { newTaskId } from "../client/call.ts";
 import type { Definition } from "../contract.ts";
-import type { Trace } from "../flow/spec.ts";
+import { newTaskId } from "../task-id.ts";
+import type { Trace } from "../task-meta.ts";
 import type { Attempt, ChildRunner } from "./attempt.ts";
 import {
   beginChild,

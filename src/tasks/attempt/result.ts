@@ -4,7 +4,7 @@ import { LostError, PawlError } from "../../errors.ts";
 import { backoffDelay, retryDelay } from "../../retry.ts";
 import type { Json, TaskRecord, TaskResult } from "../../store/contract.ts";
 import type { Definition } from "../contract.ts";
-import { metaOf, type StoredValue, type Success, type TaskMeta } from "../flow/spec.ts";
+import { metaOf, type StoredValue, type TaskMeta } from "../task-meta.ts";
 import {
   CancelledError,
   PermanentError,
@@ -14,6 +14,9 @@ import {
   StoppedError,
   UnhandledError,
 } from "./errors.ts";
+
+/** The result of a task that succeeded. */
+export type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
 
 /** The result of a task that returned a value. The places of group members in the value are kept in the task's meta. */
 export function success(task: TaskRecord, { value, members }: StoredValue): Success {

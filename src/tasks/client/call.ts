@@ -1,16 +1,16 @@
-/** From the arguments of a call, a link or a flow to the tasks that are stored for it: options, ids and keys. */
+/** From the arguments of a call, a link or a flow to the tasks that are stored for it: options, names and inputs. */
 
-import { createHash, randomFillSync } from "node:crypto";
 import { shown, unknownOption } from "../../arguments.ts";
-import { canonicalJson } from "../../canonical-json.ts";
 import { durationText, endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, Store } from "../../store/contract.ts";
 import type { Definition, EnqueueOptions, LinkOptions } from "../contract.ts";
-import type { StoredValue, TaskMeta } from "../flow/spec.ts";
 import { type TakenValue, take } from "../stored-value.ts";
+import { newTaskId } from "../task-id.ts";
+import type { StoredValue, TaskMeta } from "../task-meta.ts";
 import { RUN_QUEUES } from "../worker/heartbeat.ts";
+import { keyedId, uniqueKey } from "./unique.ts";
 
 export const CALL_OPTIONS = ["delay", "at", "priority", "queue", "key", "expires", "tx"];
 export const FLOW_OPTIONS = ["delay", "at", "key", "tx"];
@@ -237,41 +237,6 @@ export function orThrower<T>(make: () => T): () => T {
   }
 }
 
-/** The id of a call with a key. */
-export function keyedId({ name }: Definition, key: unknown): string {
-  namingKey(key, `The key of task "${name}"`);
-  return derivedId(name, key);
-}
-
-/** Checks a key: all calls with an undefined key would be the same call, and only the first would be stored. */
-export function namingKey(key: unknown, what: string): asserts key is string {
-  if (typeof key === "string" && key !== "") return;
-  const given = key === "" ? "an empty one" : key === null ? "null" : `a value of type ${typeof key}`;
-  throw new PawlError("task.key", `${what} must be a text, not ${given}: leave it out where there is none.`);
-}
-
-/** A longer unique key is replaced by its digest, because the store has an index of them. */
-const MOST_OF_UNIQUE = 500;
-
-/** The unique key of a call; undefined where the task is not unique. */
-export function uniqueKey(
-  { name, unique }: Definition,
-  input: unknown,
-  taken: StoredValue,
-): string | undefined {
-  if (unique === null) return undefined;
-  const text = unique === true ? derivedId(canonicalJson(taken)) : unique(input as never);
-  if (typeof text !== "string") {
-    throw new PawlError(
-      "task.unique",
-      `The unique of task "${name}" must give a text, not a value of type ${typeof text}.`,
-    );
-  }
-  // As JSON, so that two different pairs of name and text never give the same key.
-  const key = JSON.stringify([name, text]);
-  return key.length > MOST_OF_UNIQUE ? derivedId(name, text) : key;
-}
-
 /** Names are in an index of the store, so they must be short. */
 const MOST_CHARACTERS = 255;
 
@@ -296,43 +261,4 @@ export function namingText(text: unknown, what: string, code: string): asserts t
       `${what} has a character that cannot be stored (a NUL, or half of a pair): leave it out.`,
     );
   }
-}
-
-const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
-const RANDOM_DIGITS = 16;
-const pool = Buffer.alloc(4096);
-/** The random bytes as digits, and how many are used: a slice of one text costs less than digits one by one. */
-let digits = "";
-let at = 0;
-
-/** The digits of the latest millisecond, kept because many ids are made in the same one. */
-let moment = Number.NaN;
-let head = "";
-
-/** A new id: 10 digits of time and 80 random bits in base 32, so that ids sort by the time at which they were made. */
-export function newTaskId(): string {
-  const now = Date.now();
-  if (now !== moment) {
-    moment = now;
-    head = "";
-    for (let digit = 0, time = now; digit < 10; digit++) {
-      head = ALPHABET[time % 32] + head;
-      time = Math.floor(time / 32);
-    }
-  }
-  if (at === digits.length) {
-    randomFillSync(pool);
-    for (let byte = 0; byte < pool.length; byte++) {
-      pool[byte] = ALPHABET.charCodeAt((pool[byte] as number) & 31);
-    }
-    digits = pool.toString("latin1");
-    at = 0;
-  }
-  at += RANDOM_DIGITS;
-  return head + digits.slice(at - RANDOM_DIGITS, at);
-}
-
-/** An id from a digest of some texts: equal texts give equal ids, and different texts different ones. */
-export function derivedId(...texts: readonly string[]): string {
-  return createHash("sha256").update(JSON.stringify(texts)).digest("base64url").slice(0, 26);
 }

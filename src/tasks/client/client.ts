@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import type { NewTask, Store, TaskRecord, TaskStore } from "../../store/contract.ts";
+import type { NewTask, Store, TaskStore } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
 import { JsonText } from "../../store/internal.ts";
 import type {
@@ -13,41 +12,31 @@ import type {
   Task,
 } from "../contract.ts";
 import { type AnyLink, composed, type Link, shapeOf } from "../flow/link.ts";
-import { withTrace } from "../flow/spec.ts";
 import { storeFlow } from "../flow/store-flow.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { checkInput, type Stored, take } from "../stored-value.ts";
+import { derivedId, newTaskId } from "../task-id.ts";
+import { withTrace } from "../task-meta.ts";
 import { type Sent, sending } from "../telemetry/otel.ts";
 import {
   CALL_OPTIONS,
   Delay,
-  derivedId,
   EnqueueCall,
   FLOW_OPTIONS,
   InputReader,
   inputOf,
-  keyedId,
-  namingKey,
   newTask,
-  newTaskId,
   notUnique,
   onlyOptions,
   orThrower,
   ReadInput,
-  uniqueKey,
 } from "./call.ts";
 import { type HandleSource, TaskHandle, Watcher } from "./handle.ts";
+import { keyedId, namingKey, uniqueKey, uniqueTask } from "./unique.ts";
 
 /** Tasks that `enqueueMany` stores in one transaction. */
 const BATCH = 2_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
-
-/** How often a unique task may end between being found there and being looked up. */
-const UNIQUE_TRIES = 20;
-
-/** How long to wait for a unique task that was asked to stop: a child that does not listen is killed after 2 s. */
-const UNIQUE_WAIT_MS = 15_000;
-const UNIQUE_PAUSE_MS = 50;
 
 /** A store that programs enqueue tasks in: see `connect`. It is opened when it is first needed. */
 export class Client implements HandleSource, AsyncDisposable {
@@ -112,7 +101,9 @@ export class Client implements HandleSource, AsyncDisposable {
           ? await this.#enqueuer.add(stored)
           : (await (await this.store()).enqueue([stored], { tx })).length > 0;
       if (created || stored.unique === undefined) return new TaskHandle(id, this, created, true);
-      return await this.#uniqueOne(stored, tx !== undefined);
+      const add = tx === undefined ? (task: NewTask) => this.#enqueuer.add(task) : null;
+      const stands = await uniqueTask(await this.store(), stored, add);
+      return new TaskHandle(stands.id, this, stands.created, true);
     });
   }
 
@@ -253,50 +244,6 @@ export class Client implements HandleSource, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  /**
-   * The handle of the task that holds the unique key; or of this task, if the other has ended meanwhile and this one
-   * could be stored.
-   */
-  async #uniqueOne<R>(task: NewTask, inTransaction: boolean): Promise<TaskHandle<R>> {
-    const store = await this.store();
-    const since = performance.now();
-    for (let tries = 0; tries < UNIQUE_TRIES; ) {
-      if ((await store.query({ ids: [task.id] })).length > 0)
-        return new TaskHandle(task.id, this, false, true);
-      const [holder] = await store.query({ unique: task.unique as string });
-      if (holder !== undefined && !(await isEnding(holder, store))) {
-        return new TaskHandle(holder.id, this, false, true);
-      }
-      if (inTransaction) {
-        throw new PawlError(
-          "task.unique",
-          holder === undefined
-            ? `Task "${task.name}" is unique, and this transaction has enqueued one with its key: keep the handle of that one.`
-            : `Task "${task.name}" is unique, and the one with its key is being cancelled: try again when that has ended.`,
-        );
-      }
-      if (await this.#enqueuer.add(task)) return new TaskHandle(task.id, this, true, true);
-      if (holder === undefined) tries++;
-      else if (performance.now() - since > UNIQUE_WAIT_MS) {
-        throw new PawlError(
-          "task.unique",
-          `Task "${task.name}" is unique, and the one with its key was asked to stop and still runs (${holder.id}): try again when that has ended.`,
-        );
-      } else await sleep(UNIQUE_PAUSE_MS);
-    }
-    throw new PawlError(
-      "task.unique",
-      `Task "${task.name}" is unique, and other tasks with its key begin and end too fast to be found: try again.`,
-    );
-  }
-}
-
-/** Whether a task that holds a unique key is about to end without running again, so that it cannot stand for a new call. */
-async function isEnding(holder: TaskRecord, store: Store): Promise<boolean> {
-  const { state, cancelRequested, fence, expiresAt } = holder;
-  if (state === "leased") return cancelRequested;
-  return fence === 0 && expiresAt !== null && expiresAt <= (await store.now());
 }
 
 /**

@@ -4,8 +4,8 @@ import { type Duration, durationText, optionalMilliseconds } from "../../duratio
 import { PawlError } from "../../errors.ts";
 import type { Json, Store, TaskRecord, TaskState, TaskStore } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { metaOf } from "../flow/spec.ts";
 import { revived } from "../stored-value.ts";
+import { metaOf } from "../task-meta.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
 
 /** The state of a task; of a flow, that of the link that is under way or that failed. */

@@ -1,7 +1,8 @@
 import { PawlError } from "../../errors.ts";
 import type { NewTask, Store, TaskRecord } from "../../store/contract.ts";
+import { metaOf } from "../task-meta.ts";
 import { endOf } from "./link.ts";
-import { metaOf, type NodeSpec, type StageSpec } from "./spec.ts";
+import type { NodeSpec, StageSpec } from "./spec.ts";
 
 /** Tasks that are compared with what is stored at once. */
 const PAGE = 1_000;

@@ -4,7 +4,8 @@ import type { Json, NewTask, ScheduleRecord, Store } from "../../store/contract.
 import { namingText } from "../client/call.ts";
 import { defaultClient } from "../client/default-client.ts";
 import { type AnyLink, composed, type Link, passIn, queueOf } from "../flow/link.ts";
-import { type NodeSpec, type Unfolded, unfold } from "../flow/spec.ts";
+import { type Unfolded, unfold } from "../flow/next-tasks.ts";
+import type { NodeSpec } from "../flow/spec.ts";
 import { checkFlow } from "../flow/store-flow.ts";
 import { nextTime, type ScheduleTimes, timesOf, timesSpec } from "./times.ts";
 

@@ -1,6 +1,6 @@
 import { TransientError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, TaskStore } from "../../store/contract.ts";
-import { metaOf, type TaskMeta } from "../flow/spec.ts";
+import { metaOf, type TaskMeta } from "../task-meta.ts";
 import { rest } from "../worker/prune.ts";
 import { firing, nextTime, timesOf } from "./times.ts";
 

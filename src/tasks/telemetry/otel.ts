@@ -1,7 +1,7 @@
 import type { Attributes, Counter, Histogram, MeterProvider } from "@opentelemetry/api";
 import { errorText } from "../../error-text.ts";
 import type { Claim, TaskResult } from "../../store/contract.ts";
-import { metaOf, type Trace } from "../flow/spec.ts";
+import { metaOf, type Trace } from "../task-meta.ts";
 
 /** OpenTelemetry's API. Its types stay in this folder, so that Pawl can be used without the package. */
 export type Api = typeof import("@opentelemetry/api");

@@ -1,0 +1,62 @@
+import type { Json, NewTask } from "../store/contract.ts";
+import { JsonText } from "../store/internal.ts";
+import type { FlowPosition } from "./flow/spec.ts";
+
+/** A trace context as text, in the form of the propagator that the program chose: `traceparent` and the like. */
+export type Trace = Readonly<Record<string, string>>;
+
+/** Where in a value the results of a group stand, and of which one. The value has null there. */
+export interface MembersAt {
+  /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
+  readonly at: readonly (string | number)[];
+  readonly group: string;
+}
+
+/**
+ * A value as it is stored. The places of group members are kept beside the JSON and never in it, so that no data can be
+ * taken for members.
+ */
+export interface StoredValue {
+  readonly value: Json | JsonText;
+  readonly members?: readonly MembersAt[];
+}
+
+/** What this floor stores with a task, in its column `meta`. */
+export interface TaskMeta {
+  readonly flow?: FlowPosition;
+  readonly via?: string;
+  readonly argument?: StoredValue;
+  /** Where members stand in the payload. */
+  readonly members?: readonly MembersAt[];
+  /** Where members stand in the result. */
+  readonly resultMembers?: readonly MembersAt[];
+  /** When the schedule said that it fires, in milliseconds since 1970. */
+  readonly scheduledFor?: number;
+  /** The trace in which it was enqueued, and the rest of its flow with it. */
+  readonly trace?: Trace;
+}
+
+const NO_META: TaskMeta = Object.freeze({});
+
+export function metaOf(given: Json | JsonText): TaskMeta {
+  const meta = given instanceof JsonText ? given.value() : given;
+  return typeof meta === "object" && meta !== null ? (meta as TaskMeta) : NO_META;
+}
+
+/** The task with the trace that it is enqueued in. */
+export function withTrace(task: NewTask, trace: Trace | null | undefined): NewTask {
+  if (trace == null) return task;
+  const meta: TaskMeta = { ...metaOf(task.meta ?? null), trace };
+  return { ...task, meta: meta as unknown as Json };
+}
+
+/** The groups whose results stand in the input and in the result of a task, by its meta. */
+export function groupsWithin(meta: Json): { readonly input: string[]; readonly result: string[] } {
+  const { members = [], resultMembers = [] } = metaOf(meta);
+  return { input: members.map(({ group }) => group), result: resultMembers.map(({ group }) => group) };
+}
+
+/** How many links of a chain follow a task, by its meta. */
+export function linksAfter(meta: Json): number {
+  return metaOf(meta).flow?.after.length ?? 0;
+}
