@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 /** Milliseconds that setTimeout can hold; it takes more for 1. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -17,6 +19,11 @@ export function after(ms: number, callback: () => void): Timer {
   };
   if (ms !== Number.POSITIVE_INFINITY) wait();
   return { cancel: () => clearTimeout(timer) };
+}
+
+/** Waits until the time is over or the signal aborts. Does not keep the process alive. */
+export async function idle(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
 }
 
 /** What the promise gives; once the time is over, what `late` gives, which may throw. */

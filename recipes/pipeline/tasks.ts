@@ -1,6 +1,6 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chain, type Flow, group, type Link, type Members, parseDuration, task } from "pawl/tasks";
+import { chain, type Flow, type GroupResults, group, type Link, parseDuration, task } from "pawl/tasks";
 import { writeWhole } from "./files.ts";
 import {
   type Batch,
@@ -80,7 +80,7 @@ const scoring = task(
 
 const reporting = task(
   { name: "report-region", ...common },
-  async (scores: Members<Batch & Score>, ctx): Promise<RegionReport> => {
+  async (scores: GroupResults<Batch & Score>, ctx): Promise<RegionReport> => {
     const all = await scores.all();
     const [first] = all;
     if (first === undefined) throw new Error("A region has no segments.");
@@ -100,19 +100,22 @@ const reporting = task(
   },
 );
 
-const aggregating = task({ name: "aggregate", ...common }, async (regions: Members<RegionReport>, ctx) => {
-  const reports = await regions.all();
-  const [{ day } = { day: "" }] = reports;
-  const revenue = Math.round(reports.reduce((sum, report) => sum + report.revenue, 0) * 100) / 100;
-  const file = join(WORK, day, "summary.json");
-  await writeWhole(file, [JSON.stringify({ day, revenue, regions: reports })]);
-  await note(`aggregate of ${ctx.id}`);
-  return {
-    file,
-    revenue,
-    regions: reports.map(({ region, customers, best }) => ({ region, customers, best })),
-  };
-});
+const aggregating = task(
+  { name: "aggregate", ...common },
+  async (regions: GroupResults<RegionReport>, ctx) => {
+    const reports = await regions.all();
+    const [{ day } = { day: "" }] = reports;
+    const revenue = Math.round(reports.reduce((sum, report) => sum + report.revenue, 0) * 100) / 100;
+    const file = join(WORK, day, "summary.json");
+    await writeWhole(file, [JSON.stringify({ day, revenue, regions: reports })]);
+    await note(`aggregate of ${ctx.id}`);
+    return {
+      file,
+      revenue,
+      regions: reports.map(({ region, customers, best }) => ({ region, customers, best })),
+    };
+  },
+);
 
 /** A journal of what ran: an effect that a second run would double. */
 async function note(line: string): Promise<void> {

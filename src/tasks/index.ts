@@ -24,6 +24,7 @@ export type {
 export type { Schema } from "./define/schema.ts";
 export { task } from "./define/task.ts";
 export { atLeast, chain, chord, type GroupOptions, group, type Policy } from "./flow/flow.ts";
+export type { GroupResults, MemberResult } from "./flow/group-results.ts";
 export type { Link } from "./flow/link.ts";
 export {
   pauseSchedule,
@@ -33,7 +34,7 @@ export {
   schedule,
 } from "./schedule/schedule.ts";
 export type { CatchUp, ScheduleTimes } from "./schedule/times.ts";
-export type { Member, Members, Stored } from "./stored-value.ts";
+export type { Stored } from "./stored-value.ts";
 export { meterStore } from "./telemetry/meter-store.ts";
 export { metricsText, metricsType } from "./telemetry/prometheus.ts";
 

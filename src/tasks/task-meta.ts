@@ -6,19 +6,19 @@ import type { FlowPosition } from "./flow/spec.ts";
 export type Trace = Readonly<Record<string, string>>;
 
 /** Where in a value the results of a group stand, and of which one. The value has null there. */
-export interface MembersAt {
+export interface GroupResultsAt {
   /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
   readonly at: readonly (string | number)[];
   readonly group: string;
 }
 
 /**
- * A value as it is stored. The places of group members are kept beside the JSON and never in it, so that no data can be
- * taken for members.
+ * A value as it is stored. Where results of groups stand in it is kept beside the JSON and never in it, so that no data can be
+ * taken for them.
  */
 export interface StoredValue {
   readonly value: Json | JsonText;
-  readonly members?: readonly MembersAt[];
+  readonly groups?: readonly GroupResultsAt[];
 }
 
 /** What this floor stores with a task, in its column `meta`. */
@@ -26,10 +26,10 @@ export interface TaskMeta {
   readonly flow?: FlowPosition;
   readonly via?: string;
   readonly argument?: StoredValue;
-  /** Where members stand in the payload. */
-  readonly members?: readonly MembersAt[];
-  /** Where members stand in the result. */
-  readonly resultMembers?: readonly MembersAt[];
+  /** Where results of groups stand in the payload. */
+  readonly inputGroups?: readonly GroupResultsAt[];
+  /** Where results of groups stand in the result. */
+  readonly resultGroups?: readonly GroupResultsAt[];
   /** When the schedule said that it fires, in milliseconds since 1970. */
   readonly scheduledFor?: number;
   /** The trace in which it was enqueued, and the rest of its flow with it. */
@@ -52,8 +52,8 @@ export function withTrace(task: NewTask, trace: Trace | null | undefined): NewTa
 
 /** The groups whose results stand in the input and in the result of a task, by its meta. */
 export function groupsWithin(meta: Json): { readonly input: string[]; readonly result: string[] } {
-  const { members = [], resultMembers = [] } = metaOf(meta);
-  return { input: members.map(({ group }) => group), result: resultMembers.map(({ group }) => group) };
+  const { inputGroups = [], resultGroups = [] } = metaOf(meta);
+  return { input: inputGroups.map(({ group }) => group), result: resultGroups.map(({ group }) => group) };
 }
 
 /** How many links of a chain follow a task, by its meta. */

@@ -5,8 +5,8 @@ import {
   chain,
   chord,
   type Flow,
+  type GroupResults,
   group,
-  type Members,
   type TaskHandle,
   task,
 } from "../../src/tasks/index.ts";
@@ -22,7 +22,10 @@ const when = task({ name: "types-when" }, () => ({ at: new Date(), more: undefin
 const dated = task({ name: "types-dated" }, (input: { at: Date }) => input.at.getTime());
 const read = task({ name: "types-read" }, (input: { at: string }) => input.at);
 const nothing = task({ name: "types-nothing" }, async () => {});
-const total = task({ name: "types-total" }, async (numbers: Members<number>) => (await numbers.all()).length);
+const total = task(
+  { name: "types-total" },
+  async (numbers: GroupResults<number>) => (await numbers.all()).length,
+);
 const mapped = task(
   { name: "types-mapped", maps: { fromText: (text: string) => text.length } },
   (n: number) => n,
@@ -61,7 +64,7 @@ test("links that fit compile, and others do not", () => {
   const absent = () => mapped.via("fromNumber");
   void absent;
 
-  same<typeof numbers, Flow<number, Members<number | string>>>(true);
+  same<typeof numbers, Flow<number, GroupResults<number | string>>>(true);
   const numbers = group([square, show]);
   same<typeof whole, Flow<number, number>>(true);
   const whole = chord([square, square], total);

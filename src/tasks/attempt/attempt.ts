@@ -9,10 +9,11 @@ import type { Client } from "../client/client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
 import { parseInput } from "../define/schema.ts";
+import { GroupResults, revived } from "../flow/group-results.ts";
 import { PASS } from "../flow/link.ts";
 import { withSuccessors } from "../flow/next-tasks.ts";
 import { Spool } from "../flow/spool.ts";
-import { Members, revived, type TakenValue, take } from "../stored-value.ts";
+import { type TakenValue, take } from "../stored-value.ts";
 import { derivedId } from "../task-id.ts";
 import { metaOf, type StoredValue, type Trace } from "../task-meta.ts";
 import { processing } from "../telemetry/otel.ts";
@@ -164,8 +165,8 @@ function followed({ claim }: Attempt, result: Success): TaskResult {
 
 /** The result of a task that only passes its input on. */
 function passedOn({ claim: { task } }: Attempt): Success {
-  const { members } = metaOf(task.meta);
-  return success(task, { value: task.payload, ...(members === undefined ? {} : { members }) });
+  const { inputGroups: groups } = metaOf(task.meta);
+  return success(task, { value: task.payload, ...(groups === undefined ? {} : { groups }) });
 }
 
 /** A signal that aborts with the signal of the attempt, or when the soft limit is over. */
@@ -247,21 +248,21 @@ async function takeLater(given: unknown, what: string, mostBytes?: number): Prom
 
 /** The input for the handler; a promise where parsing takes time. */
 function inputOf(definition: Definition, task: TaskRecord, client: Client): unknown {
-  const { via, argument, members } = metaOf(task.meta);
-  if (definition.schema === null && via === undefined && members === undefined) return task.payload;
+  const { via, argument, inputGroups } = metaOf(task.meta);
+  if (definition.schema === null && via === undefined && inputGroups === undefined) return task.payload;
   const store = () => client.store();
-  const given = revived(task.payload, members, store);
+  const given = revived(task.payload, inputGroups, store);
   let input = given;
   if (via !== undefined) {
     const map = Object.hasOwn(definition.maps, via) ? definition.maps[via] : undefined;
     if (map === undefined) {
       throw new PermanentError(`Task "${task.name}" has no function named "${via}" in its maps.`);
     }
-    const { value = null, members } = argument ?? {};
-    input = map(given as never, revived(JsonText.of(value).value(), members, store) as never);
+    const { value = null, groups } = argument ?? {};
+    input = map(given as never, revived(JsonText.of(value).value(), groups, store) as never);
   }
   // The results of a group are not plain data that a schema could parse.
-  if (definition.schema === null || input instanceof Members) return input;
+  if (definition.schema === null || input instanceof GroupResults) return input;
   return parseInput(definition.schema, input, task.name);
 }
 
@@ -360,7 +361,7 @@ class Context implements InternalContext {
     await using spool = await Spool.of(streamed);
     const key = this.#callKey(spool.identity(), taken, given);
     // As it was given: the caller may have changed it while the members were read.
-    const copy = revived(taken.value.value(), taken.members, () => client.store());
+    const copy = revived(taken.value.value(), taken.groups, () => client.store());
     return await client.enqueueFlow(spool, copy, { ...given, key });
   };
 

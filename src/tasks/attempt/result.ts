@@ -18,10 +18,10 @@ import {
 /** The result of a task that succeeded. */
 export type Success = Extract<TaskResult, { readonly state: "succeeded" }>;
 
-/** The result of a task that returned a value. The places of group members in the value are kept in the task's meta. */
-export function success(task: TaskRecord, { value, members }: StoredValue): Success {
-  if (members === undefined) return { state: "succeeded", value };
-  const meta: TaskMeta = { ...metaOf(task.meta), resultMembers: members };
+/** The result of a task that returned a value. Where results of groups stand in the value is kept in the task's meta. */
+export function success(task: TaskRecord, { value, groups }: StoredValue): Success {
+  if (groups === undefined) return { state: "succeeded", value };
+  const meta: TaskMeta = { ...metaOf(task.meta), resultGroups: groups };
   return { state: "succeeded", value, meta: meta as unknown as Json };
 }
 

@@ -203,15 +203,15 @@ export class ReadInput {
 
 export function newTask(
   id: string,
-  { value, members }: StoredValue,
+  { value, groups }: StoredValue,
   unique: string | undefined,
   shared: Shared,
 ): NewTask {
-  if (unique === undefined && members === undefined) return { id, payload: value, ...shared };
-  const meta: TaskMeta = members === undefined ? {} : { members };
+  if (unique === undefined && groups === undefined) return { id, payload: value, ...shared };
+  const meta: TaskMeta = groups === undefined ? {} : { inputGroups: groups };
   return {
     ...{ id, payload: value, ...shared },
-    ...(members === undefined ? {} : { meta: meta as unknown as Json }),
+    ...(groups === undefined ? {} : { meta: meta as unknown as Json }),
     ...(unique === undefined ? {} : { unique }),
   };
 }

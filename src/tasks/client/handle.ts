@@ -4,7 +4,7 @@ import { type Duration, durationText, optionalMilliseconds } from "../../duratio
 import { PawlError } from "../../errors.ts";
 import type { Json, Store, TaskRecord, TaskState, TaskStore } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
-import { revived } from "../stored-value.ts";
+import { revived } from "../flow/group-results.ts";
 import { metaOf } from "../task-meta.ts";
 import { WakeUpSignal } from "../wake-up-signal.ts";
 
@@ -127,7 +127,7 @@ export class TaskHandle<R = unknown> {
     }
     if (over.state !== "succeeded") throw new TaskFailedError(over);
     if (over.damaged !== undefined) throw new PawlError("task.damaged", `Task ${over.id}: ${over.damaged}`);
-    return revived(over.result, metaOf(over.meta).resultMembers, () => this.#source.store()) as R;
+    return revived(over.result, metaOf(over.meta).resultGroups, () => this.#source.store()) as R;
   }
 
   /**

@@ -34,10 +34,10 @@ export async function parseInput<Output>(
   name: string,
 ): Promise<Output> {
   const validated = schema["~standard"].validate(value);
-  const verdict = validated instanceof Promise ? await validated : validated;
-  if (verdict.issues === undefined) return verdict.value;
-  const said = verdict.issues.slice(0, MOST).map(sentence).join("; ");
-  const more = verdict.issues.length > MOST ? `; and ${verdict.issues.length - MOST} more` : "";
+  const result = validated instanceof Promise ? await validated : validated;
+  if (result.issues === undefined) return result.value;
+  const said = result.issues.slice(0, MOST).map(sentence).join("; ");
+  const more = result.issues.length > MOST ? `; and ${result.issues.length - MOST} more` : "";
   throw new PawlError("task.input", `The input of task "${name}" is not what it takes: ${said}${more}.`);
 }
 

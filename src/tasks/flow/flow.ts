@@ -4,7 +4,7 @@ import { PawlError } from "../../errors.ts";
 import { defaultClient } from "../client/default-client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import type { Flow, FlowOptions } from "../contract.ts";
-import type { Members } from "../stored-value.ts";
+import type { GroupResults } from "./group-results.ts";
 import {
   type AnyLink,
   type Composed,
@@ -93,7 +93,7 @@ export function chain(...links: readonly AnyLink[]): Flow<never, unknown> {
 
 /**
  * Tasks and flows in parallel: each member gets the result of what comes before the group. The result of the group is
- * `Members`, the results of all. At the beginning of a flow the members may be an iterable of any length, which is read as it is
+ * `GroupResults`, those of all. At the beginning of a flow the members may be an iterable of any length, which is read as it is
  * stored.
  *
  * @throws PawlError `flow.link` for what is not a task or a flow, `flow.at-least` where fewer members than `atLeast(n)` asks for are
@@ -108,16 +108,16 @@ export function chain(...links: readonly AnyLink[]): Flow<never, unknown> {
 export function group<const M extends readonly AnyLink[]>(
   members: M,
   options?: GroupOptions,
-): Flow<InOf<M[number]>, Members<OutOf<M[number]>>>;
+): Flow<InOf<M[number]>, GroupResults<OutOf<M[number]>>>;
 export function group<R>(
   members: Iterable<Link<unknown, R>> | AsyncIterable<Link<unknown, R>>,
   options?: GroupOptions,
-): Flow<unknown, Members<R>>;
+): Flow<unknown, GroupResults<R>>;
 export function group(
   members: Iterable<AnyLink> | AsyncIterable<AnyLink>,
   options: GroupOptions = {},
-): Flow<never, Members<unknown>> {
-  return new Composition(groupOf(members, options)) as Flow<never, Members<unknown>>;
+): Flow<never, GroupResults<unknown>> {
+  return new Composition(groupOf(members, options)) as Flow<never, GroupResults<unknown>>;
 }
 
 /**
@@ -138,12 +138,12 @@ export function group(
  */
 export function chord<const M extends readonly AnyLink[], Out>(
   members: M,
-  callback: Link<Members<OutOf<M[number]>>, Out>,
+  callback: Link<GroupResults<OutOf<M[number]>>, Out>,
   options?: GroupOptions,
 ): Flow<InOf<M[number]>, Out>;
 export function chord<R, Out>(
   members: Iterable<Link<unknown, R>> | AsyncIterable<Link<unknown, R>>,
-  callback: Link<Members<R>, Out>,
+  callback: Link<GroupResults<R>, Out>,
   options?: GroupOptions,
 ): Flow<unknown, Out>;
 export function chord(

@@ -50,13 +50,13 @@ export function exitOf(at: Position, after: number): string {
 }
 
 /** The results of a group, as the whole input of what follows them. */
-function membersOf(group: string): StoredValue {
-  return { value: null, members: [{ at: [], group }] };
+function resultsOf(group: string): StoredValue {
+  return { value: null, groups: [{ at: [], group }] };
 }
 
 /** The callback of a group, held until the members have ended. */
 export function heldCallback(callback: LinkSpec, exit: string, at: Position, after: NodeSpec): NewTask {
-  return { ...taskOf(callback, exit, at, after, membersOf(exit)), held: true };
+  return { ...taskOf(callback, exit, at, after, resultsOf(exit)), held: true };
 }
 
 function unfoldGroup(
@@ -94,10 +94,10 @@ export function unfoldMember(
 
 function taskOf(link: LinkSpec, id: string, at: Position, after: NodeSpec, previous: StoredValue): NewTask {
   const { name, queue, input, via, argument, priority, delayMs, expiresMs, retentionMs, bucket } = link;
-  const { value, members } = input ?? previous;
+  const { value, groups } = input ?? previous;
   const meta: TaskMeta = {
     ...(at.scheduledFor === undefined ? {} : { scheduledFor: at.scheduledFor }),
-    ...(members === undefined ? {} : { members }),
+    ...(groups === undefined ? {} : { inputGroups: groups }),
     ...(via === undefined ? {} : { via }),
     ...(argument === undefined ? {} : { argument }),
     ...(after.length === 0 ? {} : { flow: { base: at.base, stage: at.stage, after } }),
@@ -124,8 +124,11 @@ export function withSuccessors(task: TaskRecord, result: Success): Success {
   const { flow: place, trace } = meta;
   if (place === undefined) return result;
   const { base, stage, after } = place;
-  const { resultMembers: members } = metaOf(result.meta ?? null);
-  const previous = { value: result.value ?? null, ...(members === undefined ? {} : { members }) };
+  const { resultGroups } = metaOf(result.meta ?? null);
+  const previous = {
+    value: result.value ?? null,
+    ...(resultGroups === undefined ? {} : { groups: resultGroups }),
+  };
   const into: Unfolded = { tasks: [], groups: [] };
   const position = {
     flow: task.flow ?? base,

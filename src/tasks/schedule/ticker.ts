@@ -1,7 +1,7 @@
 import { TransientError } from "../../errors.ts";
 import type { Json, NewTask, ScheduleRecord, TaskStore } from "../../store/contract.ts";
+import { idle } from "../../timers.ts";
 import { metaOf, type TaskMeta } from "../task-meta.ts";
-import { rest } from "../worker/prune.ts";
 import { firing, nextTime, timesOf } from "./times.ts";
 
 type Clocked = TaskStore & { now(): Promise<number> };
@@ -16,24 +16,20 @@ export async function tickSchedules(
   signal: AbortSignal,
   report: (error: unknown) => void,
 ): Promise<void> {
-  const reckoned = new Reckoned();
+  const stale = new StaleTimes();
   while (!signal.aborted) {
     let pause = POLL_MS;
     try {
-      pause = await tickDue(store, reckoned, report);
+      pause = await tickDue(store, stale, report);
     } catch (error) {
       if (!signal.aborted) report(error);
     }
-    await rest(pause, signal);
+    await idle(pause, signal);
   }
 }
 
 /** Fires what is due, and returns how many milliseconds there is nothing to do. */
-async function tickDue(
-  store: Clocked,
-  reckoned: Reckoned,
-  report: (error: unknown) => void,
-): Promise<number> {
+async function tickDue(store: Clocked, stale: StaleTimes, report: (error: unknown) => void): Promise<number> {
   const schedules = await store.schedules();
   const now = schedules.length === 0 ? 0 : await store.now();
   let pause = POLL_MS;
@@ -43,7 +39,7 @@ async function tickDue(
       let next: number | null = schedule.next;
       if (next <= now) next = await fire(store, schedule, now);
       else {
-        const right = reckoned.corrected(schedule, now);
+        const right = stale.corrected(schedule, now);
         if (right !== null) await store.pauseSchedule(schedule.id, false, right);
         next = right ?? next;
       }
@@ -64,7 +60,7 @@ const STEP_MS = 60_000;
  * Finds schedules whose next time was computed before the clock was set back: they would not fire until the clock is
  * there again.
  */
-class Reckoned {
+class StaleTimes {
   /** Versions that are right, by id. */
   readonly #right = new Map<string, number>();
   #latest = 0;

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskStore } from "../../store/contract.ts";
+import { idle } from "../../timers.ts";
 
 /** Tasks that are removed in one step, and the pause between steps that leaves the store to others. */
 const STEP = 500;
@@ -14,16 +14,11 @@ export async function prune(
 ): Promise<void> {
   while (!signal.aborted) {
     // A random pause, so that workers that were started together do not prune together.
-    await rest(EVERY_MS * (0.5 + Math.random()), signal);
+    await idle(EVERY_MS * (0.5 + Math.random()), signal);
     try {
-      while (!signal.aborted && (await store.prune(STEP)) >= STEP) await rest(PAUSE_MS, signal);
+      while (!signal.aborted && (await store.prune(STEP)) >= STEP) await idle(PAUSE_MS, signal);
     } catch (error) {
       if (!signal.aborted) report(error);
     }
   }
-}
-
-/** Waits until the time is over or the signal aborts. Does not keep the process alive. */
-export async function rest(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
 }

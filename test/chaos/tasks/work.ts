@@ -6,8 +6,8 @@ import {
   chain,
   chord,
   type Flow,
+  type GroupResults,
   group,
-  type Members,
   PermanentError,
   task,
 } from "../../../src/tasks/index.ts";
@@ -132,7 +132,7 @@ const link = task({ ...common, name: "link", queue: "light" }, ({ n }: Step, ctx
   }),
 );
 
-const gather = task({ ...common, name: "gather", queue: "light" }, (children: Members<Step>, ctx) =>
+const gather = task({ ...common, name: "gather", queue: "light" }, (children: GroupResults<Step>, ctx) =>
   told(ctx, async () => {
     let n = 0;
     let count = 0;

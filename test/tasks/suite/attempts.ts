@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptRecord } from "../../../src/store/index.ts";
-import { type Members, TaskFailedError } from "../../../src/tasks/index.ts";
+import { type GroupResults, TaskFailedError } from "../../../src/tasks/index.ts";
 import {
   add,
   busy,
@@ -163,7 +163,7 @@ export function attempts(open: OpenPlace): void {
       [second, 0],
       [third, 300],
     ] as const) {
-      const members = await stage.client.handle<Members<unknown>>(id).result();
+      const members = await stage.client.handle<GroupResults<unknown>>(id).result();
       assert.deepEqual(
         await members.all(),
         [0, 1, 2].map((n) => ({ n: from + n })),

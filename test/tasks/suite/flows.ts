@@ -7,8 +7,8 @@ import {
   chain,
   chord,
   type Flow,
+  type GroupResults,
   group,
-  type Members,
   TaskFailedError,
 } from "../../../src/tasks/index.ts";
 import {
@@ -185,7 +185,7 @@ export function flows(open: OpenPlace): void {
       assert.deepEqual([again.id, again.created], [first.id, false]);
       if (round === 0) {
         await stage.work();
-        assert.equal(((await first.result()) as Members<unknown>).group, first.id);
+        assert.equal(((await first.result()) as GroupResults<unknown>).group, first.id);
       }
     }
   });
@@ -306,7 +306,7 @@ export function flows(open: OpenPlace): void {
       [6],
     ]);
     const deepest = await (await stage.client.enqueueFlow(group([group(groups), double.with(9)]))).result();
-    const [outer, nine] = (await deepest.all()) as [Members<Members<number>>, number];
+    const [outer, nine] = (await deepest.all()) as [GroupResults<GroupResults<number>>, number];
     assert.equal(nine, 18);
     assert.deepEqual(await Promise.all((await outer.all()).map((inner) => inner.all())), [[2, 4], [6]]);
     for await (const { result } of outer.records()) assert.ok((await result?.counts())?.members);
@@ -453,7 +453,7 @@ export function flowsAnywhere(open: OpenPlace): void {
       });
       assert.deepEqual(await (await stage.client.enqueue(echo, mark)).result(), mark);
       const flow = chord([echo.with(mark)], echo);
-      const results = (await (await stage.client.enqueueFlow(flow)).result()) as Members<unknown>;
+      const results = (await (await stage.client.enqueueFlow(flow)).result()) as GroupResults<unknown>;
       assert.deepEqual(await results.all(), [mark]);
       const passed = await stage.client.enqueueFlow(chain(echo, echo.via("both", { with: mark })), mark);
       assert.deepEqual(await passed.result(), { before: mark, more: mark });

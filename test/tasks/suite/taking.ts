@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { chord, group, type Members, schedule } from "../../../src/tasks/index.ts";
+import { chord, type GroupResults, group, schedule } from "../../../src/tasks/index.ts";
 import { inline, inThread } from "../fixtures/content.ts";
 import {
   echo,
@@ -133,7 +133,7 @@ export function taking(open: OpenPlace, driver: "SQLite" | "PostgreSQL"): void {
     const flow = stage.client.enqueueFlow(chord([fixed, told], echo), third);
     spoil(third);
     const streamed = await stage.client.enqueueFlow(group(members()));
-    const results = (await (await flow).result()) as Members<unknown>;
+    const results = (await (await flow).result()) as GroupResults<unknown>;
     assert.deepEqual(await results.all(), [expected[0], { before: expected[2], more: expected[1] }]);
     assert.deepEqual(
       await (await streamed.result()).all(),
