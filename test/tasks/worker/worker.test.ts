@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Store, TransientError } from "../../src/store/index.ts";
-import { CancelledError, PermanentError, Snooze, StoppedError } from "../../src/tasks/index.ts";
+import { type Store, TransientError } from "../../../src/store/index.ts";
+import { CancelledError, PermanentError, Snooze, StoppedError } from "../../../src/tasks/index.ts";
 import { Scene } from "./scene.ts";
 
 /** Resolves when the signal is aborted, as a handler that minds its signal. */

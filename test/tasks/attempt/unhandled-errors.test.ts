@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 
-const MODULE = JSON.stringify(new URL("../../src/tasks/attempt/unhandled-errors.ts", import.meta.url).href);
+const MODULE = JSON.stringify(
+  new URL("../../../src/tasks/attempt/unhandled-errors.ts", import.meta.url).href,
+);
 
 /** Runs code while unhandled errors are caught; says how the process ended. */
 function run(code: string): { status: number | null; stdout: string; stderr: string } {

@@ -1,5 +1,5 @@
-import { onEachDriver } from "./drivers.ts";
-import { children, childrenByStore } from "./suite/children.ts";
+import { onEachDriver } from "../drivers.ts";
+import { children, childrenByStore } from "../suite/children.ts";
 
 onEachDriver("children", (open, driver) => {
   childrenByStore(open);

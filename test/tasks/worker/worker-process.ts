@@ -3,9 +3,9 @@
  * when its input ends.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { openStore } from "../../src/store/index.ts";
-import { LostError } from "../../src/tasks/index.ts";
-import { Worker } from "../../src/tasks/internal.ts";
+import { openStore } from "../../../src/store/index.ts";
+import { LostError } from "../../../src/tasks/index.ts";
+import { Worker } from "../../../src/tasks/internal.ts";
 import { type Handler, tasksOf } from "./scene.ts";
 
 export interface WorkerProcessOptions {

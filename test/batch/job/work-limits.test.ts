@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AdaptiveConcurrency } from "../../src/batch/job/adaptive-concurrency.ts";
-import { JobLimits } from "../../src/batch/job/work-limits.ts";
+import { AdaptiveConcurrency } from "../../../src/batch/job/adaptive-concurrency.ts";
+import { JobLimits } from "../../../src/batch/job/work-limits.ts";
 
 /** A target that does `capacity` things at once, each in `ms`; more at once only wait longer. */
 function drive(

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PawlError, TransientError } from "../../src/errors.ts";
-import type { NewTask, Settlement, TaskStore } from "../../src/store/contract.ts";
-import { JsonText } from "../../src/store/internal.ts";
-import { Enqueuer } from "../../src/tasks/client/client.ts";
-import { Completer } from "../../src/tasks/worker/completer.ts";
+import { PawlError, TransientError } from "../../../src/errors.ts";
+import type { NewTask, Settlement, TaskStore } from "../../../src/store/contract.ts";
+import { JsonText } from "../../../src/store/internal.ts";
+import { Enqueuer } from "../../../src/tasks/client/client.ts";
+import { Completer } from "../../../src/tasks/worker/completer.ts";
 
 /** Refuses a batch as `refuse` says, as a database does: all of it. */
 class Stub {

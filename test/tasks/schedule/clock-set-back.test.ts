@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ScheduleRecord } from "../../src/store/index.ts";
-import { openSqliteStore } from "../../src/store/sqlite/open.ts";
-import { schedule, task } from "../../src/tasks/index.ts";
-import { tickSchedules } from "../../src/tasks/schedule/ticker.ts";
-import { TestClock } from "../store/test-clock.ts";
+import type { ScheduleRecord } from "../../../src/store/index.ts";
+import { openSqliteStore } from "../../../src/store/sqlite/open.ts";
+import { schedule, task } from "../../../src/tasks/index.ts";
+import { tickSchedules } from "../../../src/tasks/schedule/ticker.ts";
+import { TestClock } from "../../store/test-clock.ts";
 
 const HOUR = 3_600_000;
 

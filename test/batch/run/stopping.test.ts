@@ -15,10 +15,10 @@ import {
   run,
   type Shard,
   TransientError,
-} from "../../src/batch/index.ts";
-import { cancel, execute, findRun, pause, prepare } from "../../src/batch/internal.ts";
-import { openStore, type Store } from "../../src/store/index.ts";
-import { MemoryTarget, NumberSource } from "./memory-ends.ts";
+} from "../../../src/batch/index.ts";
+import { cancel, execute, findRun, pause, prepare } from "../../../src/batch/internal.ts";
+import { openStore, type Store } from "../../../src/store/index.ts";
+import { MemoryTarget, NumberSource } from "../memory-ends.ts";
 
 const sorted = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
 const upTo = (n: number) => Array.from({ length: n }, (_, at) => at);

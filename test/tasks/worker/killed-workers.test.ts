@@ -1,5 +1,5 @@
-import { onEachDriver } from "./drivers.ts";
-import { killing, stopping } from "./suite/killing.ts";
+import { onEachDriver } from "../drivers.ts";
+import { killing, stopping } from "../suite/killing.ts";
 
 onEachDriver("killed workers", (open, driver) => {
   killing(open);

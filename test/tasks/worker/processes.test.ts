@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { liveWorkers, rescueOrphans } from "../../src/tasks/internal.ts";
+import { liveWorkers, rescueOrphans } from "../../../src/tasks/internal.ts";
 import { Scene } from "./scene.ts";
 
 /** Longer than any test runs: what happens in spite of it did not wait for a lease to run out. */

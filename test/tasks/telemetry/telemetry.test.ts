@@ -13,11 +13,11 @@ import {
   type ReadableSpan,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
-import { chain, chord, meterStore } from "../../src/tasks/index.ts";
-import { onEachDriver } from "./drivers.ts";
-import { add, double, flaky, total } from "./fixtures/tasks.ts";
-import { inChild } from "./fixtures/traced.ts";
-import { type OpenPlace, Stage } from "./suite/stage.ts";
+import { chain, chord, meterStore } from "../../../src/tasks/index.ts";
+import { onEachDriver } from "../drivers.ts";
+import { add, double, flaky, total } from "../fixtures/tasks.ts";
+import { inChild } from "../fixtures/traced.ts";
+import { type OpenPlace, Stage } from "../suite/stage.ts";
 
 const spans = new InMemorySpanExporter();
 new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }).register();

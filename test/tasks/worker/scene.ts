@@ -6,14 +6,14 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Json, type NewTask, openStore, type Store, type TaskRecord } from "../../src/store/index.ts";
+import { type Json, type NewTask, openStore, type Store, type TaskRecord } from "../../../src/store/index.ts";
 import {
   type Definition,
   type InternalContext,
   internalTask,
   Worker,
   type WorkerOptions,
-} from "../../src/tasks/internal.ts";
+} from "../../../src/tasks/internal.ts";
 import type { WorkerProcessOptions } from "./worker-process.ts";
 
 const SCRIPT = new URL("./worker-process.ts", import.meta.url).pathname;

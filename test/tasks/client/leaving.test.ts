@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { connect, task } from "../../src/tasks/index.ts";
+import { connect, task } from "../../../src/tasks/index.ts";
 
 const waits = task({ name: "waits" }, () => {});
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RateLimit } from "../../src/tasks/contract.ts";
-import { bucketRate } from "../../src/tasks/define/task.ts";
-import { fc } from "../random.ts";
+import type { RateLimit } from "../../../src/tasks/contract.ts";
+import { bucketRate } from "../../../src/tasks/define/task.ts";
+import { fc } from "../../random.ts";
 
 const PERIODS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
-import { parseInput } from "../../src/tasks/define/schema.ts";
-import { take } from "../../src/tasks/stored-value.ts";
+import { parseInput } from "../../../src/tasks/define/schema.ts";
+import { take } from "../../../src/tasks/stored-value.ts";
 
 const schemas = {
   zod: z.object({ user: z.object({ age: z.number() }), tags: z.array(z.string()) }),

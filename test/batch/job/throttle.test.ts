@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { whileFile, whileLoadAbove, whileOutside } from "../../src/batch/index.ts";
+import { whileFile, whileLoadAbove, whileOutside } from "../../../src/batch/index.ts";
 
 const { signal } = new AbortController();
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
-import type { Streamed } from "../../src/tasks/flow/link.ts";
-import type { NodeSpec } from "../../src/tasks/flow/spec.ts";
-import { Spool } from "../../src/tasks/flow/spool.ts";
+import type { Streamed } from "../../../src/tasks/flow/link.ts";
+import type { NodeSpec } from "../../../src/tasks/flow/spec.ts";
+import { Spool } from "../../../src/tasks/flow/spool.ts";
 
 const END = "\u2028 \u2029 \n \r \\u2028";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { task } from "../../src/tasks/index.ts";
-import { timesSpec } from "../../src/tasks/schedule/times.ts";
+import { task } from "../../../src/tasks/index.ts";
+import { timesSpec } from "../../../src/tasks/schedule/times.ts";
 
 const refused: readonly (readonly [options: object, code: string])[] = [
   [{ name: "" }, "task.name"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { firing, nextTime, type TimesSpec, timesSpec } from "../../src/tasks/schedule/times.ts";
+import { firing, nextTime, type TimesSpec, timesSpec } from "../../../src/tasks/schedule/times.ts";
 
 const berlin = (cron: string): TimesSpec =>
   timesSpec("t", { cron, timezone: "Europe/Berlin", catchUp: "all" });

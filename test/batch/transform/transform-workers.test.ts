@@ -6,11 +6,11 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { promisify } from "node:util";
-import { defineJob, type Job, run } from "../../src/batch/index.ts";
-import { openItems } from "../../src/batch/internal.ts";
-import { openStore, type Store } from "../../src/store/index.ts";
-import { choosy, fatal, passing, whereabouts } from "./fixtures/slow-transforms.ts";
-import { MemoryTarget, NumberSource } from "./memory-ends.ts";
+import { defineJob, type Job, run } from "../../../src/batch/index.ts";
+import { openItems } from "../../../src/batch/internal.ts";
+import { openStore, type Store } from "../../../src/store/index.ts";
+import { choosy, fatal, passing, whereabouts } from "../fixtures/slow-transforms.ts";
+import { MemoryTarget, NumberSource } from "../memory-ends.ts";
 
 const upTo = (n: number) => Array.from({ length: n }, (_, at) => at);
 const sorted = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
@@ -124,7 +124,7 @@ describe("a step that takes long", { skip: availableParallelism() < 2 && "one co
 
   it("of a module that no worker can load runs here", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [
-      join(import.meta.dirname, "fixtures/unguarded-run.ts"),
+      join(import.meta.dirname, "../fixtures/unguarded-run.ts"),
       join(folder, "unguarded.db"),
     ]);
     assert.match(stdout, /runs in one thread.*import\.meta\.main/);

@@ -5,8 +5,8 @@ import { hostname } from "node:os";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDead, parseWorkerId } from "../../src/tasks/internal.ts";
-import { ownWorkerId } from "../../src/tasks/worker/worker-id.ts";
+import { isDead, parseWorkerId } from "../../../src/tasks/internal.ts";
+import { ownWorkerId } from "../../../src/tasks/worker/worker-id.ts";
 
 const linux = existsSync("/proc/self/stat");
 
@@ -33,7 +33,7 @@ test("only a process of this machine that is gone for certain is dead", { skip: 
 });
 
 test("a killed process is dead even before its parent has waited for it", { skip: !linux }, async () => {
-  const print = `import { ownWorkerId } from ${JSON.stringify(new URL("../../src/tasks/worker/worker-id.ts", import.meta.url).href)};
+  const print = `import { ownWorkerId } from ${JSON.stringify(new URL("../../../src/tasks/worker/worker-id.ts", import.meta.url).href)};
     console.log(ownWorkerId); setInterval(() => {}, 1000);`;
   // The parent becomes `sleep`, which never waits for its children: a killed child stays a zombie.
   const parent = spawn(
