@@ -4,7 +4,7 @@ import type { TaskStore } from "../store/contract.ts";
 import { JsonText, toJson } from "../store/internal.ts";
 import { parseInput, type Schema } from "./define/schema.ts";
 import { GroupResults, revived, withPlaceholders } from "./flow/group-results.ts";
-import type { StoredValue } from "./task-meta.ts";
+import type { StoredValue } from "./flow/spec.ts";
 
 /** The type of a value after it was stored as JSON: a date is a text, a method is gone, undefined is null. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that gives nothing

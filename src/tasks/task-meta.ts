@@ -1,25 +1,9 @@
 import type { Json, NewTask } from "../store/contract.ts";
 import { JsonText } from "../store/internal.ts";
-import type { FlowPosition } from "./flow/spec.ts";
+import type { FlowPosition, GroupResultsAt, StoredValue } from "./flow/spec.ts";
 
 /** A trace context as text, in the form of the propagator that the program chose: `traceparent` and the like. */
 export type Trace = Readonly<Record<string, string>>;
-
-/** Where in a value the results of a group stand, and of which one. The value has null there. */
-export interface GroupResultsAt {
-  /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
-  readonly at: readonly (string | number)[];
-  readonly group: string;
-}
-
-/**
- * A value as it is stored. Where results of groups stand in it is kept beside the JSON and never in it, so that no data can be
- * taken for them.
- */
-export interface StoredValue {
-  readonly value: Json | JsonText;
-  readonly groups?: readonly GroupResultsAt[];
-}
 
 /** What this floor stores with a task, in its column `meta`. */
 export interface TaskMeta {

@@ -4,7 +4,8 @@ import { LostError, PawlError } from "../../errors.ts";
 import { backoffDelay, retryDelay } from "../../retry.ts";
 import type { Json, TaskRecord, TaskResult } from "../../store/contract.ts";
 import type { Definition } from "../contract.ts";
-import { metaOf, type StoredValue, type TaskMeta } from "../task-meta.ts";
+import type { StoredValue } from "../flow/spec.ts";
+import { metaOf, type TaskMeta } from "../task-meta.ts";
 import {
   CancelledError,
   PermanentError,

@@ -6,9 +6,10 @@ import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, NewTask, Store } from "../../store/contract.ts";
 import type { Definition, EnqueueOptions, LinkOptions } from "../contract.ts";
+import type { StoredValue } from "../flow/spec.ts";
 import { type TakenValue, take } from "../stored-value.ts";
 import { newTaskId } from "../task-id.ts";
-import type { StoredValue, TaskMeta } from "../task-meta.ts";
+import type { TaskMeta } from "../task-meta.ts";
 import { RUN_QUEUES } from "../worker/heartbeat.ts";
 import { keyedId, uniqueKey } from "./unique.ts";
 

@@ -4,8 +4,8 @@ import { canonicalJson } from "../../canonical-json.ts";
 import { PawlError } from "../../errors.ts";
 import type { NewTask, Store, TaskRecord } from "../../store/contract.ts";
 import type { Definition } from "../contract.ts";
+import type { StoredValue } from "../flow/spec.ts";
 import { derivedId } from "../task-id.ts";
-import type { StoredValue } from "../task-meta.ts";
 
 /** The id of a call with a key. */
 export function keyedId({ name }: Definition, key: unknown): string {

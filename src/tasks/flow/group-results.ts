@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { own, setOwn } from "../../own.ts";
 import type { ChildRecord, Json, TaskStore } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
-import { type GroupResultsAt, metaOf } from "../task-meta.ts";
+import { metaOf } from "../task-meta.ts";
+import type { GroupResultsAt } from "./spec.ts";
 
 /** Results that are read from the store at once. */
 const PAGE = 200;

@@ -3,8 +3,8 @@ import { PawlError } from "../../errors.ts";
 import type { GroupPosition, Json, NewGroup, NewTask, TaskRecord } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";
 import type { Success } from "../attempt/result.ts";
-import { metaOf, type StoredValue, type TaskMeta, withTrace } from "../task-meta.ts";
-import type { GroupSpec, LinkSpec, NodeSpec } from "./spec.ts";
+import { metaOf, type TaskMeta, withTrace } from "../task-meta.ts";
+import type { GroupSpec, LinkSpec, NodeSpec, StoredValue } from "./spec.ts";
 
 /** Tasks and groups that are stored in one step. */
 export interface Unfolded {

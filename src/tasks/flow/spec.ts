@@ -1,4 +1,21 @@
-import type { StoredValue } from "../task-meta.ts";
+import type { Json } from "../../store/contract.ts";
+import type { JsonText } from "../../store/internal.ts";
+
+/** Where in a value the results of a group stand, and of which one. The value has null there. */
+export interface GroupResultsAt {
+  /** The names and indexes that lead there, from the outside in; none where they are the whole value. */
+  readonly at: readonly (string | number)[];
+  readonly group: string;
+}
+
+/**
+ * A value as it is stored. Where results of groups stand in it is kept beside the JSON and never in it, so that no data can be
+ * taken for them.
+ */
+export interface StoredValue {
+  readonly value: Json | JsonText;
+  readonly groups?: readonly GroupResultsAt[];
+}
 
 /**
  * A flow as it is stored with its tasks: what runs after them stands in their `meta`, with everything that its

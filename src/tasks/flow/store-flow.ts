@@ -1,11 +1,11 @@
 import type { NewTask, Store } from "../../store/contract.ts";
 import { taskNamed } from "../define/registry.ts";
 import { checkInput, take } from "../stored-value.ts";
-import { type StoredValue, type Trace, withTrace } from "../task-meta.ts";
+import { type Trace, withTrace } from "../task-meta.ts";
 import { type AnyLink, type Composed, nodeOf, passIn, queueOf, type Streamed } from "./link.ts";
 import { exitOf, heldCallback, type Position, type Unfolded, unfold, unfoldMember } from "./next-tasks.ts";
 import { SameFlow } from "./same-flow.ts";
-import type { GroupSpec, LinkSpec, NodeSpec } from "./spec.ts";
+import type { GroupSpec, LinkSpec, NodeSpec, StoredValue } from "./spec.ts";
 
 export interface StoreFlowOptions {
   readonly delayMs?: number;
