@@ -7,8 +7,7 @@ export type DecodedRow = CsvRow | ItemError;
 
 /**
  * Turns the bytes of whole plain records, as COPY reads them too, into rows; `RowDecoder` reads all others. The text of a piece is
- * made once and its values are slices of it;
- * a record without quotes is split with `indexOf` alone.
+ * made once and its values are slices of it; a record without quotes is split with `indexOf` alone.
  */
 export class PlainRowDecoder {
   readonly #dialect: CsvDialect;
