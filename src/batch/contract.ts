@@ -34,6 +34,7 @@ export interface Counts {
 export interface Checkpoint {
   /** After the last committed chunk; null before the first. */
   readonly cursor: Cursor | null;
+  /** Of all items up to the cursor. */
   readonly counts: Counts;
   /** The shard has no further chunks. */
   readonly done: boolean;
@@ -60,6 +61,7 @@ export interface Chunk<T> {
 
 /** How a transform made the items of a chunk: for a sink that finds that an item of the source has changed since. */
 export interface TransformedItems {
+  /** The chunk that the transform was given. */
   readonly from: Chunk<unknown>;
   /** Which item of `from` item `index` was made from. */
   sourceIndex(index: number): number;
@@ -69,6 +71,7 @@ export interface TransformedItems {
 
 /** An item as it stands in its source, for the quarantine. */
 export interface Origin {
+  /** The item as it is stored there, such as a line of a file without its line end. */
   readonly raw: Uint8Array;
   /** Such as `people.csv line 15310`. */
   readonly at: string;
@@ -121,8 +124,9 @@ export interface Description {
   };
 }
 
-/** A range of the source that can be worked on alone. `data` is stored, and may be read on another machine. */
+/** A range of the source that can be worked on alone. */
 export interface Shard {
+  /** What `read` needs to know of the range. It is stored, and may be read on another machine. */
   readonly data: Json;
   /** How many items, when known before reading; so many it must be in the end. */
   readonly items: number | null;
@@ -134,14 +138,17 @@ export interface Shard {
 
 /** How a source is cut into shards. */
 export interface ShardPlan {
+  /** In the order of the source. */
   readonly shards: readonly Shard[];
   /** Items whose key comes again later, when the source counted them. */
   readonly duplicates: number | null;
+  /** Sentences the user should see before the work begins. */
   readonly notes: readonly string[];
 }
 
 /** How large the next chunk should be; the engine changes the numbers as it learns. Read before each chunk. */
 export interface ChunkSize {
+  /** At most so many items. */
   readonly items: number;
   /** Bytes the chunk may take in memory: decoded ones, for a compressed source. */
   readonly bytes: number;
@@ -149,8 +156,9 @@ export interface ChunkSize {
 
 /** What a source may use while it cuts itself into shards. */
 export interface PlanOptions {
+  /** Ends the planning, which rejects with its reason then. */
   readonly signal: AbortSignal;
-  /** Called with the source bytes read so far, and the total. */
+  /** Called with the source bytes read so far, and the total. @default nothing is told */
   readonly onProgress?: (done: number, total: number) => void;
   /** A folder for large intermediate files; removed by the caller. */
   readonly scratch: string;
@@ -158,7 +166,7 @@ export interface PlanOptions {
   readonly folder: string;
   /** Bytes the planning may hold at once. */
   readonly memory: number;
-  /** What the sink says of columns, by their name in the source. */
+  /** What the sink says of columns, by their name in the source. @default nothing is known of them */
   readonly kinds?: readonly (readonly [column: string, kind: ColumnKind])[];
 }
 
@@ -169,6 +177,7 @@ export type ColumnKind = "number" | "date" | CompositeKind;
 export type CompositeKind = {
   /** As the target declares it, such as `date[]`. */
   readonly type: string;
+  /** Whether dates can stand in it. */
   readonly dates: boolean;
   /** Whether its numbers can have decimals; money is written as the locale of the server says. */
   readonly numbers: "none" | "whole" | "any" | "money";
@@ -176,6 +185,7 @@ export type CompositeKind = {
 
 /** Where the items of a job come from. */
 export interface Source<T> {
+  /** What the source is; called again when a run continues. Rejects with a PawlError where it cannot be read. */
   describe(): Promise<Description>;
   /** What differs between two identities, in one sentence; null when nothing that matters does. */
   difference?(before: Json, now: Json): string | null;
@@ -193,16 +203,23 @@ export interface Source<T> {
 export interface Failure {
   /** Which item of the chunk, from 0. */
   readonly index: number;
+  /** Why, in one sentence for people. */
   readonly reason: string;
+  /** For programs, such as PostgreSQL's `23505`; absent where there is none. */
   readonly code?: string;
 }
 
-/** `written + unchanged + skipped + failures.length` is the number of items in the chunk. */
+/** What became of a chunk. `written + unchanged + skipped + failures.length` is the number of items in it. */
 export interface WriteOutcome {
+  /** Inserted or changed in the target. */
   readonly written: number;
+  /** Already in the target as they should be. */
   readonly unchanged: number;
+  /** Dropped on purpose: by `ignore`, or by a later item of the chunk with the same key. */
   readonly skipped: number;
+  /** Of the items above, those whose key came again; informative, not part of the sum. */
   readonly duplicates: number;
+  /** The items that the target refused, which are quarantined. */
   readonly failures: readonly Failure[];
 }
 
@@ -223,12 +240,15 @@ export interface Writer<T> {
   write(chunk: Chunk<T>, buildCheckpoint: CheckpointBuilder): Promise<void>;
   /** Commits a checkpoint that has no effect beside it: the end of a shard. Durable when it resolves. */
   finish(checkpoint: Checkpoint): Promise<void>;
+  /** Gives up what it holds of the target, such as a connection, also after an error. */
   close(): Promise<void>;
 }
 
 /** What a sink is opened with. */
 export interface SinkContext {
+  /** The id of the run. */
   readonly run: string;
+  /** What the source says of itself. */
   readonly source: Description;
   /** Whether a transform stands between source and sink, so that items may have other columns and keys. */
   readonly transformed: boolean;
@@ -246,6 +266,7 @@ export interface SinkContext {
   readonly cache: string;
   /** For a sink that does many things at once. */
   readonly limits: WorkLimits;
+  /** Aborted when the run is to stop. */
   readonly signal: AbortSignal;
 }
 
@@ -279,6 +300,7 @@ export interface OpenSink<T> {
    * - `none`: refused unless the job says `atLeastOnce`
    */
   readonly guarantee: "transactional" | "idempotent" | "none";
+  /** In what order it must see the items. */
   readonly ordering: Ordering;
   /** Columns that are or hold numbers or dates, by their name in the source; for sources of texts. */
   readonly kinds?: PlanOptions["kinds"];
@@ -316,16 +338,19 @@ export interface OpenSink<T> {
   dryRun?(chunk: Chunk<T>): Promise<WriteOutcome>;
   /** What a dry run has to read the whole source for; null where one chunk tells enough. */
   survey?(): Promise<Survey<T> | null>;
+  /** Gives up what it holds of the target, after its writers are closed; also after an error. */
   close(): Promise<void>;
 }
 
 /** Reads all that a source gives, without writing any of it. */
 export interface Survey<T> {
+  /** Looks at the items of a chunk as they would reach the sink. */
   take(chunk: Chunk<T>): Promise<void>;
   /** Told how many items failed before they reached the sink, and for how many the transform returned nothing. */
   skip(failed: number, leftOut: number): void;
   /** What it has found, in sentences for the user. */
   finalize(): Promise<readonly string[]>;
+  /** Gives up what it holds, also after an error. */
   close(): Promise<void>;
 }
 

@@ -47,6 +47,7 @@ export interface ShardProgress {
   readonly state: TaskRecord["state"];
   /** Items in all, when known; where they come and go, as well as it is known now. */
   readonly items: number | null;
+  /** What became of its items so far. */
   readonly counts: Counts;
   /** The worker that holds its lease; null where none does. */
   readonly worker: string | null;
@@ -60,6 +61,7 @@ export interface RunProgress {
   readonly run: string;
   /** The name of the job. */
   readonly job: string;
+  /** Its state in the store, such as `running` or `paused`. */
   readonly state: RunState;
   /** Why it is in this state: an error, what it waits for, what paused it; null when there is nothing to say. */
   readonly note: string | null;
@@ -67,6 +69,7 @@ export interface RunProgress {
   readonly source: string;
   /** As `Description.unit`. */
   readonly unit: string;
+  /** What became of the items of all shards so far. */
   readonly counts: Counts;
   /** Items in all, or about as many where they come and go; null when only reading to the end will tell. */
   readonly items: number | null;
@@ -74,6 +77,7 @@ export interface RunProgress {
   readonly bytes: number | null;
   /** Source bytes read while the shards are being cut; null before and after. */
   readonly planning: { readonly done: number; readonly total: number } | null;
+  /** Its shards, in the order of the source; empty until they are cut. */
   readonly shards: readonly ShardProgress[];
   /** Sentences that were shown when the run began. */
   readonly notes: readonly string[];
@@ -167,6 +171,7 @@ export async function readProgress(store: Store, run: RunRecord): Promise<RunPro
 export interface RunSummary {
   /** The id of the run. */
   readonly run: string;
+  /** Its state in the store; one at rest once the run has ended. */
   readonly state: RunState;
   /** Items taken from the source. */
   readonly read: number;

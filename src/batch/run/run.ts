@@ -35,7 +35,7 @@ export interface RunOptions {
    * @default false
    */
   readonly restart?: boolean;
-  /** Aborting pauses the run at its next checkpoints. */
+  /** Aborting pauses the run at its next checkpoints. @default none */
   readonly signal?: AbortSignal;
 }
 
@@ -63,6 +63,7 @@ interface RunEvents {
  * ```
  */
 export class RunFailedError extends PawlError {
+  /** The name of the class. */
   override readonly name = "RunFailedError";
   /** How far the run came, and why it stopped. */
   readonly summary: RunSummary;
@@ -183,6 +184,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     return this.#summary;
   }
 
+  /** What `await` calls: resolves with the summary of a run that succeeded, and rejects with `RunFailedError` otherwise. */
   // biome-ignore lint/suspicious/noThenProperty: awaiting the handle is its main use
   then<A = RunSummary, B = never>(
     onFulfilled?: ((summary: RunSummary) => A | PromiseLike<A>) | null,
