@@ -39,7 +39,7 @@ export class ActorDiedError extends PawlError {
 }
 
 /**
- * The worker died while it ran an item, whose place is the `index` of the error: code `pool.worker-died`.
+ * The worker died while it ran an item, whose index is the `index` of the error: code `pool.worker-died`.
  *
  * @example
  * ```ts

@@ -101,7 +101,7 @@ export interface LimitMs {
   readonly hard: number;
 }
 
-/** What becomes of errors of items: the first ends the call, or each is told in its item's place. */
+/** What becomes of errors of items: the first ends the call, or each is told where its item's result would be. */
 export interface Collecting {
   readonly errors: "collect";
 }

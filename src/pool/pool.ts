@@ -53,7 +53,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     const settings = poolSettings(options);
     const { isolation } = settings;
     const { init, initArgument } = options;
-    // An error is better now than when the first worker is wanted.
+    // A bundle that cannot start workers is an error now and not at the first call.
     entryOf(isolation);
     const setup = {
       init: init === undefined ? null : referenceTo(init, "the pool's init"),
@@ -81,7 +81,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
    * const lengths = await pool.map((text: string) => text.length, ["a", "bb"]);
    * console.log(lengths); // [ 1, 2 ]
    * ```
-   * @throws what `fn` throws, with the place of its item as `index`; PawlError `pool.captured` and the like for a function that
+   * @throws what `fn` throws, with the index of its item as its `index`; PawlError `pool.captured` and the like for a function that
    * cannot reach a worker, `pool.unsendable` for an item, `pool.unsendable-result` for a result; TimeLimitError `pool.timeout`;
    * WorkerDiedError `pool.worker-died`; PawlError `pool.option`, `pool.closed`, `pool.terminated`; the reason of an aborted
    * `signal`
@@ -181,7 +181,7 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     items: Iterable<T> | AsyncIterable<T>,
     options?: MapOptions & { readonly errors?: "throw" },
   ): AsyncGenerator<R, void, undefined>;
-  /** The same, with results as of Promise.allSettled; the place of an item that failed is the `index` of its error. */
+  /** The same, with results as of Promise.allSettled; which item failed says the `index` of its error. */
   imapUnordered<T, R>(
     fn: (item: T, context: ItemContext<Init>) => R | Promise<R>,
     items: Iterable<T> | AsyncIterable<T>,

@@ -145,7 +145,7 @@ export async function runMap(
   }
 }
 
-/** Whether the items that are left should go to workers, judged by those around the place where they begin. */
+/** Whether the items that are left should go to workers, judged by the next of them and the last results. */
 function leaves(map: MapWork, placement: Placement): boolean {
   const { base, items } = map.peek(SAMPLE);
   return placement.leaves(map.ready, { items, results: map.results.slice(Math.max(0, base - SAMPLE), base) });

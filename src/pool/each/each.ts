@@ -12,7 +12,7 @@ export interface Each<R> extends Promise<R[]>, AsyncIterable<R> {}
  * be endless; no more of them are taken than run.
  *
  * Nothing begins before it is awaited or iterated over, and it runs once. The first error stops it: nothing new
- * begins, what runs is told by its signal and waited for, then it is thrown, with the item's place as `index`.
+ * begins, what runs is told by its signal and waited for, then it is thrown, with the item's index as its `index`.
  *
  * @throws PawlError `pool.option` and `argument.duration` for an option that cannot be, `each.items`, `each.function`; the
  * promise rejects with what `fn` throws, with TimeLimitError `each.timeout`, and with PawlError `each.used` the second time

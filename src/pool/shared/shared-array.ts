@@ -20,7 +20,7 @@ export type NestedArray<E> = (E | NestedArray<E>)[];
 
 /**
  * Numbers in memory that all threads of this process see: what one writes, the others read. A worker thread gets the
- * array itself and not a copy of it, and so it can write results in place.
+ * array itself and not a copy of it, and so it can write results in position.
  *
  * Elements lie in row-major order without gaps, in views too, so that `data` is always there to loop over. Nothing
  * here waits for other threads: give each its own part (`split`), or use a Lock, or Atomics on `data`.
@@ -153,14 +153,14 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
    * @throws PawlError `pool.shared-index`
    */
   at(index: number): ElementOf<D> {
-    const place = index < 0 ? this.size + index : index;
-    if (!Number.isInteger(place) || place < 0 || place >= this.size) {
+    const position = index < 0 ? this.size + index : index;
+    if (!Number.isInteger(position) || position < 0 || position >= this.size) {
       throw new PawlError(
         "pool.shared-index",
         `There is no element ${shown(index)} in a SharedArray of ${this.size} elements.`,
       );
     }
-    return this.#elements[place] as ElementOf<D>;
+    return this.#elements[position] as ElementOf<D>;
   }
 
   /** The elements in row-major order. */
@@ -175,8 +175,8 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
    * @throws PawlError `pool.shared-index` for what is not a whole number
    */
   subarray(start = 0, end = this.#length): SharedArray<D> {
-    const first = this.#place(start);
-    const after = Math.max(first, this.#place(end));
+    const first = this.#position(start);
+    const after = Math.max(first, this.#position(end));
     return this.#view([after - first, ...this.shape.slice(1)], first * this.#stride);
   }
 
@@ -272,7 +272,7 @@ export class SharedArray<D extends Dtype = Dtype> implements Shareable {
     return new SharedArray(this.dtype, shape, buffer, byteOffset + from * BYTES_PER_ELEMENT);
   }
 
-  #place(index: number): number {
+  #position(index: number): number {
     if (!Number.isInteger(index)) {
       throw new PawlError(
         "pool.shared-index",

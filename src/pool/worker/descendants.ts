@@ -4,12 +4,12 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 
-/** Children are started so that each leads a group of its own, in which whatever it starts is as well. */
+/** Whether each child leads a process group of its own, to which all that it starts belongs. */
 export const leadsGroup = process.platform !== "win32";
 
 /**
  * A child and every process that it has started: a compiler, a shell, a converter. Where a control group can be made, it is in one; a
- * process that left its process group is not lost sight of then.
+ * process that left its process group is still found then.
  */
 export class Descendants {
   readonly pid: number | undefined;
@@ -27,12 +27,12 @@ export class Descendants {
     try {
       process.kill(leadsGroup ? -this.pid : this.pid, "SIGKILL");
     } catch {
-      // None of them is there any more.
+      // All of them have ended.
     }
   }
 }
 
-/** A process that was killed leaves its group within milliseconds; one that was left behind in good order may stay for ever. */
+/** A process that was killed leaves its group within milliseconds; one that its worker left running may stay for ever. */
 const REMOVALS = 50;
 const REMOVAL_PAUSE_MS = 20;
 
@@ -100,7 +100,7 @@ function findHome(): string | null {
       readFileSync("/proc/self/cgroup", "utf8"),
       readFileSync("/proc/self/mountinfo", "utf8"),
     );
-    // The shell that ends them when this program is gone takes words.
+    // The shell that ends them when this program is gone splits its input at blanks.
     if (found === null || /\s/.test(found)) return null;
     removeLeft(found);
     return found;
@@ -114,9 +114,9 @@ export function folderOf(groups: string, mounts: string): string | null {
   const group = /^0::(.*)$/m.exec(groups)?.[1];
   if (group === undefined) return null;
   for (const line of mounts.split("\n")) {
-    const [place, kind] = line.split(" - ");
+    const [mount, kind] = line.split(" - ");
     if (kind?.split(" ")[0] !== "cgroup2") continue;
-    const [root, folder] = (place ?? "").split(" ").slice(3, 5).map(pathIn);
+    const [root, folder] = (mount ?? "").split(" ").slice(3, 5).map(pathIn);
     if (root === undefined || folder === undefined) continue;
     const below = root === "/" ? "" : root;
     if (group === root || group.startsWith(`${below}/`))
@@ -130,7 +130,7 @@ function pathIn(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
-/** Removes the empty ones of programs that are no more. */
+/** Removes the empty groups of programs that have ended. */
 function removeLeft(folder: string): void {
   for (const name of readdirSync(folder)) {
     const pid = /^pawl-(\d+)-\d+-\d+$/.exec(name)?.[1];

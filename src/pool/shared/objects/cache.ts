@@ -53,7 +53,7 @@ export class ReceivedObjects {
   keep(object: StoredObject): void {
     if (this.#kept.has(object)) return;
     this.#kept.add(object);
-    // So that looking at all of them costs each new one no more than looking at a few.
+    // Each object then pays for the check of only a few others.
     if (++this.#added * 2 > this.#kept.size) this.letGo();
     this.#timer ??= setInterval(() => this.letGo(), POLL_MS).unref();
   }
@@ -78,7 +78,7 @@ export class ReceivedObjects {
     this.#timer = null;
   }
 
-  /** A copy that this thread made of what was spilled goes when its place is needed, and not before. */
+  /** A copy of a spilled object that this thread has read stays until its memory is needed. */
   #isUnwanted(object: StoredObject): boolean {
     const { forgotten, spilled } = object.flags;
     return forgotten || (spilled && !this.#cache.has(object) && object.files.size === 0);

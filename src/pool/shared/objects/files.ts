@@ -175,7 +175,7 @@ function isInMemory(base: string): boolean {
   try {
     return statfsSync(base).type === TMPFS;
   } catch {
-    // One that is not there is no place to go to either.
+    // A folder that does not exist cannot take files either.
     return true;
   }
 }
