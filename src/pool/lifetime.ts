@@ -7,7 +7,7 @@ type End = (error: unknown) => void;
 export class Lifetime {
   /** What ends each of the calls under way. */
   readonly #underWay = new Set<End>();
-  /** Who waits for the pool to have nothing to do. */
+  /** Ends each wait for the pool to have nothing to do. */
   readonly #waiting = new Set<() => void>();
   #closed = false;
   #terminated: PawlError | null = null;
@@ -33,7 +33,7 @@ export class Lifetime {
     this.changed();
   }
 
-  /** Something has ended: those who wait for all of it check again. */
+  /** A call or an item has ended: `quiet` checks again. */
   changed(): void {
     for (const wake of this.#waiting) wake();
     this.#waiting.clear();

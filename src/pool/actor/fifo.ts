@@ -8,7 +8,7 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    // Methods of arrays may be replaced by those whose calls these are.
+    // The methods of users, whose calls these are, may have replaced those of arrays.
     this.#items[this.#items.length] = item;
   }
 

@@ -48,7 +48,7 @@ export function targetOf(handle: unknown): ActorTarget | undefined {
   return typeof handle === "object" && handle !== null ? targets.get(handle) : undefined;
 }
 
-/** Names that are asked of any object by the language and by who prints or compares it. */
+/** Names that the language, and code which prints or compares objects, read from any object. */
 const NOT_CALLED = new Set(["then", "toJSON", "inspect", "asymmetricMatch", "nodeType", "$$typeof"]);
 
 /** What every object has, and a handle too. */
@@ -72,7 +72,7 @@ export function handleOf(target: ActorTarget, options: ActorCallOptions = {}): o
   return handle;
 }
 
-/** Stands behind the methods, so that one which is not there says what is. */
+/** The prototype of a handle: a method that the class does not have rejects with an error that names those it has. */
 function missingMethods(target: ActorTarget): object {
   return new Proxy(Object.prototype, {
     get: (inherited, name, receiver) => {

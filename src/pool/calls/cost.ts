@@ -19,7 +19,7 @@ class Mean {
   add(items: number, ms: number): void {
     const before = this.value;
     let kept = this.#ms > MEMORY_MS ? 0.5 : 1;
-    // Items have become dear: thousands of cheap ones before would hide that for long.
+    // Items have become expensive, and the mean of thousands of cheap ones would hide it for long.
     if (before !== null && ms >= SURE_MS && ms > CHANGE * before * items)
       kept = Math.min(kept, items / this.#items);
     this.#items *= kept;

@@ -54,7 +54,7 @@ export class StoppableWait {
   /** What the promise gives, unless it is stopped before; then `stopped` is called first. */
   async until<T>(promise: PromiseLike<T>, stopped?: () => void): Promise<T> {
     if (this.#stopped !== null) {
-      // What it fails with is of no interest any more.
+      // Its own error is not used any more.
       promise.then(undefined, () => {});
       stopped?.();
       throw this.#stopped.error;
@@ -78,5 +78,5 @@ export class StoppableWait {
   }
 }
 
-/** The signal of calls that were given none. */
+/** The signal of calls without one: it never aborts. */
 export const never: AbortSignal = new AbortController().signal;

@@ -38,7 +38,7 @@ export async function* streamMap(
   const end = (error: unknown) => {
     wait.stop(error);
     work?.wake();
-    // The source is closed at once: who takes the results may be long with the one it has, or never ask for another.
+    // The source is closed at once, because the consumer may take long before it asks for another result, or never ask.
     if (!ended) close().catch(() => {});
   };
   const abort = () => {
@@ -104,20 +104,20 @@ export async function* streamMap(
       workerPool.drop(work, "the call it belongs to has ended");
     }
     lifetime.leave(end);
-    // What the source throws as it closes is told where nothing else is.
+    // An error of the source as it closes is thrown where there is no other error.
     if (!ended) await (failed ? close().catch(() => {}) : close());
   }
 }
 
-/** With `ends`, the error is not that of an item but of the whole call. */
+/** With `ends`, the error is that of the whole call and not of an item. */
 type StreamResult = ItemResult<unknown> & { readonly ends?: true };
 
-/** Items that come one by one and results that leave one by one, with a bounded number between. */
+/** Items that come one by one and results that leave one by one, with a bounded number in between. */
 class StreamWork extends WorkQueue {
   readonly #results = new Map<number, StreamResult>();
-  /** How many results have left, the items before the first included. */
+  /** The index of the next result in order: how many have been given to the consumer, with the items before the first. */
   #given: number;
-  /** Has who waits for a result look again. */
+  /** Wakes the consumer, which checks again for a result. */
   wake = (): void => {};
 
   /** `from` is the index of the first item that will come. */
@@ -126,7 +126,7 @@ class StreamWork extends WorkQueue {
     this.#given = from;
   }
 
-  /** Items that came and whose results have not left. */
+  /** Items that were taken from the source and whose results the consumer has not had. */
   get inFlight(): number {
     return this.length - this.#given;
   }
@@ -195,7 +195,7 @@ class BoundedReader {
     this.#came = came;
   }
 
-  /** Takes what is at hand; the rest arrives later. */
+  /** Takes items as far as there is room. Where the source gives a promise, the others are taken when that has settled. */
   fill(): void {
     while (!this.pending && !this.ended && this.#hasRoom()) {
       try {

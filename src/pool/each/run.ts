@@ -121,7 +121,7 @@ export async function* resultsOf<T, R>(
   const run = new Run(items, fn, settings, collect);
   const abort = () => {
     run.stop(signal?.reason);
-    // At once: who takes the results may be long with the one it has, or never ask for another.
+    // At once, because the consumer may take long before it asks for another result, or never ask.
     void run.source.close();
   };
   signal?.addEventListener("abort", abort, { once: true });

@@ -120,7 +120,7 @@ export class ActorWorker {
   #end(why: string): void {
     this.#gone = true;
     clearTimeout(this.#starting);
-    // A mark that cannot be read says nothing of what began after the first call: none of them must run twice.
+    // Where the mark cannot be read, any call after the first may have begun, and none of them must run twice.
     const unread = this.#hasResults ? Number.POSITIVE_INFINITY : -1;
     const begun = this.#channel.marker.read()?.index ?? unread;
     this.#channel.marker.close();

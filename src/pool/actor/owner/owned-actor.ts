@@ -113,7 +113,7 @@ export class OwnedActor implements ActorTarget {
     return null;
   }
 
-  /** Among those that are ready, or if none is, those that will be. */
+  /** The replica for the next call: one that is ready, or where none is, one that will be. */
   #route(): Supervisor | null {
     if (this.#supervisors.length === 1) return this.#among(({ state }) => state !== "dead");
     return this.#among(({ state }) => state === "ready") ?? this.#among(({ state }) => state !== "dead");

@@ -25,7 +25,7 @@ export class ResultSender {
   #unsaved = 0;
   #sentAt = 0;
   #soon = false;
-  /** Results wait for the call that runs, so that no half of its effect is saved with them. */
+  /** Results wait until the call that runs has ended, because the state must not be saved with half of its effect. */
   #owed = false;
 
   /** Calls `savedLate` after a state that had to be waited for. */
