@@ -12,6 +12,7 @@ import { PawlError } from "../errors.ts";
  * ```
  */
 export class TimeLimitError extends PawlError {
+  /** The name of the class. */
   override readonly name = "TimeLimitError";
 }
 
@@ -35,6 +36,7 @@ export class TimeLimitError extends PawlError {
  * ```
  */
 export class ActorDiedError extends PawlError {
+  /** The name of the class. */
   override readonly name = "ActorDiedError";
 }
 
@@ -49,6 +51,7 @@ export class ActorDiedError extends PawlError {
  * ```
  */
 export class WorkerDiedError extends PawlError {
+  /** The name of the class. */
   override readonly name = "WorkerDiedError";
 }
 

@@ -7,17 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Pool } from "../../src/pool/index.ts";
 import { add, double } from "./fixtures/tasks.ts";
+import { resources } from "./resources.ts";
 
 /** `PAWL_POOLS=200` for as many of both kinds. */
 const POOLS = process.env.PAWL_POOLS === undefined ? null : Number(process.env.PAWL_POOLS);
-
-/** Handles and requests that keep the program, beside those of the test runner. */
-function resources(): string[] {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => /Process|MessagePort|Worker|Pipe/.test(name))
-    .sort();
-}
 
 /** Files, pipes and sockets that are open; where the system does not tell, none. */
 function descriptors(): number {

@@ -4,10 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Isolation, Pool, TimeLimitError } from "../../src/pool/index.ts";
 import { double, nap, patient, stuck } from "./fixtures/tasks.ts";
 import { counts, leaks, native, place, placeAfter } from "./fixtures/trouble.ts";
+import { numbers } from "./numbers.ts";
 
 const MB = 1024 * 1024;
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
 test("options that cannot be are refused by name", async () => {
   for (const options of [
     { workers: 0 },

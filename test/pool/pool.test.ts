@@ -15,6 +15,7 @@ import {
   wait,
 } from "../../src/pool/index.ts";
 import { fc, runs } from "../random.ts";
+import { failureOf } from "./failure.ts";
 import { patientLater } from "./fixtures/late.ts";
 import {
   add,
@@ -32,18 +33,7 @@ import {
   where,
 } from "./fixtures/tasks.ts";
 import { waitsForFile } from "./fixtures/trouble.ts";
-
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
-async function failureOf(work: Promise<unknown>): Promise<Error & { code?: string; index?: number }> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof Error);
-    return error;
-  }
-  throw new assert.AssertionError({ message: "it did not fail" });
-}
+import { numbers } from "./numbers.ts";
 
 for (const isolate of ["thread", "process"] as const satisfies Isolation[]) {
   suite(`a pool of ${isolate === "thread" ? "threads" : "processes"}`, () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { each, Pool, type Settled } from "../../src/pool/index.ts";
+import { all } from "./all.ts";
 
 const half = (n: number): number => {
   if (n % 2 !== 0) throw new RangeError(`${n} is odd`);
@@ -8,12 +9,6 @@ const half = (n: number): number => {
 };
 const pairs: [number][] = [[1], [2], [3]];
 const items = [1, 2, 3];
-
-async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
-  const gathered: T[] = [];
-  for await (const result of results) gathered.push(result);
-  return gathered;
-}
 
 test("collected errors are told in one way by every call, and the other way of reading them does not compile", async () => {
   await using pool = new Pool({ workers: 1 });

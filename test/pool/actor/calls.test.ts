@@ -14,10 +14,9 @@ import {
   TimeLimitError,
 } from "../../../src/pool/index.ts";
 import { fc, runs } from "../../random.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "../failure.ts";
+import { numbers } from "../numbers.ts";
 import { Ledger, Sharer, Tally, Unknown, Unready } from "./fixtures/classes.ts";
-
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 for (const isolate of ["thread", "process"] as const) {
   suite(`an actor in a ${isolate}`, () => {

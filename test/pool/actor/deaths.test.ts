@@ -6,10 +6,9 @@ import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Actor, ActorDiedError, actor, control } from "../../../src/pool/index.ts";
 import { randomFrom, seed } from "../../random.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "../failure.ts";
+import { numbers } from "../numbers.ts";
 import { Endless, FailsToStart, Ledger, Once, SlowLedger, Tally, Unsavable } from "./fixtures/classes.ts";
-
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** `PAWL_RUNS=200` for the long version. */
 const RUNS = Number(process.env.PAWL_RUNS ?? 1);

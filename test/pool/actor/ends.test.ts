@@ -9,17 +9,11 @@ import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { actor, control } from "../../../src/pool/index.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "../failure.ts";
+import { resources } from "../resources.ts";
 import { Tally, Tidy } from "./fixtures/classes.ts";
 
 const program = join(import.meta.dirname, "fixtures", "idle-actors.ts");
-
-function resources(): string[] {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => /Process|MessagePort|Worker|Pipe/.test(name))
-    .sort();
-}
 
 const isWorker = (resource: string): boolean => /ProcessWrap|Worker/.test(resource);
 

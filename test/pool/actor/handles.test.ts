@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type Actor, ActorDiedError, actor, control, Pool, replicas } from "../../../src/pool/index.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "../failure.ts";
+import { numbers } from "../numbers.ts";
 import { addBy, addMany, Caller, failBy, Tally } from "./fixtures/classes.ts";
 import { below, limited, own } from "./fixtures/nested.ts";
 
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 const kinds = ["thread", "process"] as const;
 
 for (const inside of kinds) {

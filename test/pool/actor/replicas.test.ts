@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type Actor, ActorDiedError, actor, control, replicas } from "../../../src/pool/index.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf } from "../failure.ts";
+import { numbers } from "../numbers.ts";
 import { Tally, Unready } from "./fixtures/classes.ts";
-
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 async function placesOf(tallies: Actor<Tally>, calls: number): Promise<string[]> {
   const places: string[] = [];

@@ -6,6 +6,7 @@ import { MapWork } from "../../../src/pool/calls/map.ts";
 import { sharedClock } from "../../../src/pool/calls/shared-clock.ts";
 import { ItemQueue } from "../../../src/pool/calls/work-queue.ts";
 import { Pool } from "../../../src/pool/index.ts";
+import { all } from "../all.ts";
 import { add } from "../fixtures/tasks.ts";
 
 /** What the functions below find in this thread and in no other: an inline function has nothing else from outside. */
@@ -52,12 +53,6 @@ const asynchronous = async (ms: number) => {
 
 const CHEAP = 33_000;
 const items = [...new Array(CHEAP).fill(0), ...new Array(60).fill(12)] as number[];
-
-async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
-  const gathered: T[] = [];
-  for await (const result of results) gathered.push(result);
-  return gathered;
-}
 
 type Run = (pool: Pool, options: { signal: AbortSignal }) => Promise<unknown[]>;
 const runs: Readonly<Record<string, Run>> = {

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pool } from "../../../src/pool/index.ts";
 import { fc } from "../../random.ts";
-
-async function failureOf(work: Promise<unknown>): Promise<{ message: string; index?: number }> {
-  try {
-    await work;
-  } catch (error) {
-    return error as { message: string; index?: number };
-  }
-  throw new assert.AssertionError({ message: "it did not fail" });
-}
+import { failureOf } from "../failure.ts";
 
 test("an error in the caller's thread has the index of its item, wherever it is", async () => {
   await using pool = new Pool({ workers: 1 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { each, Pool } from "../../../src/pool/index.ts";
+import { all } from "../all.ts";
 
 /** An endless source that tells what became of it. */
 class Endless implements AsyncIterable<number> {
@@ -181,12 +182,6 @@ test("the error of an item is told, whatever the source throws as it closes, and
     );
   }
 });
-
-async function all<T>(results: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const result of results) list.push(result);
-  return list;
-}
 
 test("a source may be any iterable, such as a text, and nothing else", async () => {
   await using pool = new Pool({ workers: 1 });

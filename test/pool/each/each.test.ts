@@ -12,21 +12,11 @@ import {
   TimeLimitError,
 } from "../../../src/pool/index.ts";
 import { fc, runs } from "../../random.ts";
+import { failureOf } from "../failure.ts";
+import { numbers } from "../numbers.ts";
 import { leavesHeapFlat } from "./flat.ts";
 
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
 const never = () => new Promise<never>(() => {});
-
-async function failureOf(work: PromiseLike<unknown>): Promise<Error & { code?: string; index?: number }> {
-  try {
-    await work;
-  } catch (error) {
-    assert.ok(error instanceof Error);
-    return error;
-  }
-  throw new assert.AssertionError({ message: "it did not fail" });
-}
 
 /** Items in each way in which they can be given, with a count of those taken. */
 class Given {

@@ -16,10 +16,9 @@ import {
   throwsLater,
   untouched,
 } from "../fixtures/trouble.ts";
+import { numbers } from "../numbers.ts";
 
 const MB = 1024 * 1024;
-const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-
 type Outcome = PromiseSettledResult<unknown>;
 
 /** The value, or the error's message where it is that of a worker that died. */
