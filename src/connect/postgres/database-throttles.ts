@@ -11,11 +11,12 @@ const goodForMs = 1000;
 
 /**
  * Lets a job wait while a replica is far behind, by time or by bytes of the log. A replica that is not connected is not waited
- * for. The user needs the role `pg_monitor`.
+ * for. The database is asked at most once a second; its user needs the role `pg_monitor`.
  *
  * @param options.delay wait while a replica is farther behind than this @default no limit
  * @param options.size wait while so much of the log is missing in a replica @default no limit
- * @throws PawlError `argument.duration`, `argument.size`; when asked, `postgres.permission`
+ * @throws PawlError `argument.object`, `argument.text`, `argument.duration`, `argument.size`; when asked, `postgres.permission`, and
+ * `postgres.url` or `postgres.unreachable` where there is no server
  * @example
  * ```ts
  * defineJob({ name, source, sink, throttle: [whileReplicaLags({ url, delay: "5s" })] });
@@ -73,8 +74,11 @@ const replicasSql = `
   FROM (SELECT) one LEFT JOIN pg_stat_replication ON true`;
 
 /**
- * Lets a job wait while more than so many other connections are at work.
+ * Lets a job wait while more than so many connections are at work besides those of Pawl. The database is asked at most once a
+ * second.
  *
+ * @param options.connections how many may be at work
+ * @throws PawlError `argument.object`, `argument.text`; when asked, `postgres.url` or `postgres.unreachable` where there is no server
  * @example
  * ```ts
  * defineJob({ name, source, sink, throttle: [whileBusy({ url, connections: 20 })] });
@@ -95,12 +99,16 @@ export function whileBusy(options: { readonly url: string; readonly connections:
 
 /**
  * Lets a job wait while a query says so: by giving true, a number other than 0, or a text, which is shown as the reason. With no
- * row, null, false, 0 or an empty text the work continues. The query can only read.
+ * row, null, false, 0 or an empty text the work continues. The query can only read, may take 10 seconds, and is asked at most once a
+ * second.
  *
- * @throws when asked, PawlError `postgres.pause-query` for a query that does not work
+ * @param options.sql one statement, whose first value decides
+ * @throws PawlError `argument.object`, `argument.text`; when asked, `postgres.pause-query` for a query that does not work, and
+ * `postgres.url` or `postgres.unreachable` where there is no server
  * @example
  * ```ts
- * whileQuery({ url, sql: "SELECT count(*) > 1000 FROM jobs WHERE state = 'open'" });
+ * const busy = "SELECT count(*) > 1000 FROM jobs WHERE state = 'open'";
+ * defineJob({ name, source, sink, throttle: [whileQuery({ url, sql: busy })] });
  * ```
  */
 export function whileQuery(options: { readonly url: string; readonly sql: string }): Throttle {

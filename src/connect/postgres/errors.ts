@@ -48,7 +48,7 @@ export function explain(error: unknown, url: string): Error {
 function permanent(code: string, where: string, text: string): string | null {
   switch (code) {
     case "42P01":
-      return `A table is gone at ${where} (${text}): it was there when the load began, so look who dropped it.`;
+      return `A table is gone at ${where} (${text}): it was there when the run began; find out what dropped it, and create it again.`;
     case "25006":
       return `${where} is read-only (${text}): use the primary server.`;
     default:

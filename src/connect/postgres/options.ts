@@ -1,27 +1,34 @@
 import type { Duration } from "../../durations.ts";
 
-/** What `postgres()` does with a row whose key is in the table already. */
+/**
+ * What `postgres()` does with a row whose key is in the table already: `update` changes what differs, `ignore` keeps the row that
+ * is there, and `fail` quarantines the new one.
+ */
 export type OnConflict = "update" | "ignore" | "fail";
 
 /** Into which table `postgres()` and `insert()` write, and how. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
-  /** `table` or `schema.table`. */
+  /** `table` or `schema.table`, in double quotes where a name has dots or capitals. */
   readonly table: string;
-  /** The columns that identify a row. They need a unique index. @default the primary key */
+  /** The columns that identify a row. They need a unique index, unless `onConflict` is `fail`. @default the primary key */
   readonly key?: readonly string[];
-  /** Column of the table by name in the source; `-` or nothing leaves a value out. Others go by their own name. */
+  /**
+   * The column of the table by name in the source; `-` or an empty text leaves a value out.
+   * @default each value goes to the column of its own name, or of that name but for capitals
+   */
   readonly map?: Readonly<Record<string, string>>;
   /**
    * SQL expression by column of the table, such as `now()` or `lower(email)`. It may use the names of the source,
    * also of values that are left out, which are texts. A row that is there is changed where the
    * value differs, whether it depends on the row, is constant, or comes from a subquery. The time, a draw and what a volatile function
    * gives (`now()`, `gen_random_uuid()`, `nextval('s')`) go only into rows that change anyway.
+   * @default no expression
    */
   readonly set?: Readonly<Record<string, string>>;
   /**
-   * `ignore` keeps what is there; with `fail` such a row is refused. Without a key, `fail` appends every row.
+   * What to do with a row whose key is in the table. Without a key, `fail` appends every row.
    * @default "update"; every row is appended where `create` makes a table without a key
    */
   readonly onConflict?: OnConflict;
@@ -35,6 +42,7 @@ export interface PostgresOptions {
    * SQL condition under which a row that is there is changed, such as `excluded.updated_at > customers.updated_at`: `excluded`
    * is the new row, and the table's own name the one that is there. A row for which it does not hold stays, and counts as
    * unchanged. Rows with one key are taken one after the other, in their order.
+   * @default a row is changed wherever it differs
    */
   readonly updateIf?: string;
   /**
@@ -43,7 +51,11 @@ export interface PostgresOptions {
    * @default false
    */
   readonly deleteMissing?: boolean;
-  /** How many rows that may be at most, or which share of the table: more fail the run, and none is deleted. @default "10%" */
+  /**
+   * How many rows `deleteMissing` may delete at most, or which share of the table: where more are missing, the run fails, and none
+   * is deleted.
+   * @default "10%"
+   */
   readonly maxDeletes?: number | `${number}%`;
   /** Sets the sequences of the columns that were loaded to their greatest values, where they are behind. @default false */
   readonly resetSequence?: boolean;
@@ -53,16 +65,19 @@ export interface PostgresOptions {
   readonly unique?: boolean;
 }
 
-/** A row of a table, by column name. */
+/** A row of a table, by column name. What JavaScript cannot hold exactly is the text that PostgreSQL writes. */
 export type TableRow = Readonly<Record<string, unknown>>;
 
 /** Which rows of a table `table()` reads. */
 export interface TableOptions {
   /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
-  /** `table` or `schema.table`. */
+  /** `table` or `schema.table`, in double quotes where a name has dots or capitals. */
   readonly table: string;
-  /** The columns in whose order rows are read. They should have an index of their own. @default the primary key */
+  /**
+   * The columns in whose order rows are read. They should have an index of their own.
+   * @default the primary key, or else a unique key without nulls
+   */
   readonly key?: readonly string[];
   /** The columns that items bring. @default all */
   readonly columns?: readonly string[];
@@ -74,9 +89,9 @@ export interface TableOptions {
 export interface DeleteOptions {
   /** `postgres://user:password@host:5432/database`; what it leaves out comes from PGUSER, PGPASSWORD and so on. */
   readonly url: string;
-  /** `table` or `schema.table`. */
+  /** `table` or `schema.table`, in double quotes where a name has dots or capitals. */
   readonly table: string;
-  /** The columns that identify a row in the items. @default the primary key */
+  /** The columns that identify a row in the items. @default the primary key, or else a unique key without nulls */
   readonly key?: readonly string[];
   /** How long to wait for a row or the table that another session has locked; then the chunk is tried again. @default "1s" */
   readonly lockTimeout?: Duration;
@@ -89,6 +104,7 @@ export interface UpdateOptions extends DeleteOptions {
   /**
    * SQL expression by column, such as `gen_random_uuid()` or `lower(email)`; it may use the row as it is in the table.
    * Without a transform, only these change rows, and no row leaves the database.
+   * @default no expression: the columns that the transform returns are written
    */
   readonly set?: Readonly<Record<string, string>>;
 }

@@ -9,6 +9,7 @@ import { exactTypes } from "./values.ts";
 
 /** The rows that a statement returned. */
 export interface SqlResult {
+  /** The names of the columns, in their order. */
   readonly columns: readonly string[];
   /**
    * By column name. Booleans, `int2`, `int4`, floats, JSON and bytes come as JavaScript's own; what that cannot hold
@@ -29,9 +30,11 @@ export interface SqlTexts {
 }
 
 /**
- * Runs one statement for a person to see its result.
+ * Runs one statement and gives its rows, all of them at once.
  *
- * @throws `PawlError` `postgres.<SQLSTATE>`, with one sentence, when the server refuses it.
+ * @param url `postgres://user:password@host:5432/database`
+ * @throws PawlError `argument.text`; `postgres.url`, `postgres.unreachable` or `postgres.password` where the server cannot be used, and
+ * `postgres.` with the SQLSTATE, such as `postgres.42P01`, where it refuses the statement
  * @example
  * ```ts
  * const { rows } = await runSql(url, "SELECT count(*)::int4 AS n FROM people"); // [{ n: 3 }]

@@ -38,7 +38,7 @@ function setSql(settings: Readonly<Record<string, string>>): string[] {
   return Object.entries(settings).map(([name, value]) => `SET ${name} = ${quoteText(value)}`);
 }
 
-const takeBack = "ROLLBACK TO SAVEPOINT pawl; RELEASE SAVEPOINT pawl";
+const rollBack = "ROLLBACK TO SAVEPOINT pawl; RELEASE SAVEPOINT pawl";
 
 /** One session with the server. Errors are the driver's own; `explain` makes sentences of them. */
 export class PostgresSession {
@@ -193,8 +193,8 @@ export class PostgresSession {
   }
 
   /**
-   * Runs `work` in a savepoint of the open transaction: when it rejects, what it did is taken back, and the transaction can
-   * continue. With `trial` it is taken back either way; with `checked`, deferred constraints are checked before its end.
+   * Runs `work` in a savepoint of the open transaction: when it rejects, what it did is rolled back, and the transaction can
+   * continue. With `trial` it is rolled back either way; with `checked`, deferred constraints are checked before its end.
    */
   async savepoint<T>(
     work: () => Promise<T>,
@@ -204,10 +204,10 @@ export class PostgresSession {
     try {
       const result = await work();
       const check = checked ? "SET CONSTRAINTS ALL IMMEDIATE; " : "";
-      await this.run(`${check}${trial ? takeBack : "RELEASE SAVEPOINT pawl"}`);
+      await this.run(`${check}${trial ? rollBack : "RELEASE SAVEPOINT pawl"}`);
       return result;
     } catch (error) {
-      if (!this.isLost) await this.run(takeBack);
+      if (!this.isLost) await this.run(rollBack);
       throw error;
     }
   }
@@ -264,7 +264,7 @@ class CopyIn implements Submittable {
   readonly done: Promise<number>;
   readonly #sql: string;
   readonly #bytes: AsyncIterable<Buffer>;
-  readonly #settle = Promise.withResolvers<number>();
+  readonly #result = Promise.withResolvers<number>();
   #rows = 0;
   #over = false;
   #sourceError: unknown;
@@ -273,7 +273,7 @@ class CopyIn implements Submittable {
   constructor(sql: string, bytes: AsyncIterable<Buffer>) {
     this.#sql = sql;
     this.#bytes = bytes;
-    this.done = this.#settle.promise;
+    this.done = this.#result.promise;
   }
 
   submit(connection: Connection): void {
@@ -295,12 +295,12 @@ class CopyIn implements Submittable {
 
   handleReadyForQuery(): void {
     this.#stop();
-    this.#settle.resolve(this.#rows);
+    this.#result.resolve(this.#rows);
   }
 
   handleError(error: unknown): void {
     this.#stop();
-    this.#settle.reject(this.#sourceError ?? error);
+    this.#result.reject(this.#sourceError ?? error);
   }
 
   async #pump(connection: CopyConnection): Promise<void> {

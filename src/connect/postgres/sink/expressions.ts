@@ -146,8 +146,8 @@ async function changesByItself(
 export const MOST_COLUMNS = 1600;
 
 /**
- * How the names of the source are to be called beside these expressions: in all ways in which they may write them, or, where
- * these are more than the server takes, in those that stand in one of them.
+ * The names under which these expressions can use the values of the source: all spellings that they may use, or, where these are
+ * more columns than the server takes, those that stand in one of the expressions.
  */
 export function namesFor(
   expressions: readonly string[],

@@ -42,16 +42,22 @@ import type { ChunkWrite } from "./table-writer.ts";
 type Item = Record<string, unknown>;
 
 /**
- * A table of PostgreSQL as the sink of a job: rows are inserted, or updated by key, each exactly once. A row that the table
- * refuses is quarantined with the reason.
+ * A table of PostgreSQL as the sink of a job: rows are inserted, or updated by key, each exactly once, by a checkpoint that is
+ * committed with them. A row that the table refuses is quarantined with the reason.
  *
- * @throws when the job runs, PawlError with a code such as `postgres.unknown-table`, `postgres.no-key` or `postgres.permission`
+ * @throws PawlError `argument.object`; when the job begins, one that names what does not fit, before any row is written: the server
+ * (`postgres.url`, `postgres.unreachable`, `postgres.password`, `postgres.version`, `postgres.read-only`, `postgres.permission`,
+ * `postgres.not-ours`), the table (`postgres.unknown-table`, `postgres.not-a-table`, `postgres.rule`), its columns
+ * (`postgres.no-match`, `postgres.unknown-column`, `postgres.column-twice`, `postgres.required`, `postgres.generated`), its key
+ * (`postgres.no-key`, `postgres.key-missing`, `postgres.key-unknown`, `postgres.key-not-unique`), or an option (`postgres.map`,
+ * `postgres.set`, `postgres.update-if`, `postgres.append`, `postgres.create-empty`, `postgres.delete-missing`); at its end
+ * `postgres.max-deletes`, and after an interruption `postgres.other-table`
  * @example
  * ```ts
  * defineJob({ name: "people", source: csv("people.csv"), sink: postgres({ url, table: "people" }) });
  * ```
  */
-export function postgres(options: PostgresOptions): Sink<Item> {
+export function postgres(options: PostgresOptions): Sink<Record<string, unknown>> {
   assertObject(options, "The options of postgres");
   return { open: (context) => open(options, context) };
 }

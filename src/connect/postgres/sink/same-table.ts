@@ -22,7 +22,7 @@ interface TableIdentity {
 export async function assertSameTable(session: PostgresSession, run: string, table: Table): Promise<void> {
   const identity = await identityOf(session, table);
   const { noted, written: there } = await noteOnce(session, run, identity);
-  // Without one the run is over. Rows that others have taken away one by one are their affair.
+  // Without one the run is over. Others may delete single rows.
   if (noted === null || there === 0 || (noted.oid === identity.oid && noted.storage === identity.storage))
     return;
   const left = noted.oid === identity.oid ? await rowsIn(session, table) : 0;

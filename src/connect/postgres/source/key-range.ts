@@ -108,7 +108,7 @@ export class KeyRangeChunk implements Chunk<TableRow> {
    * For a sink that changed the rows where they are: how many there were, and which it could not change. Returns how many
    * items that makes.
    */
-  settle(items: number, refused: readonly KeyTexts[]): number {
+  recordRefused(items: number, refused: readonly KeyTexts[]): number {
     this.items = items;
     this.#slices = [];
     this.holds(

@@ -71,7 +71,7 @@ class OneRow extends KeyRangeChunk {
     yield [found?.row ?? new ItemError("the row is no longer in the table", { code: "gone" })];
   }
 
-  override settle(): number {
+  override recordRefused(): number {
     return 1;
   }
 }

@@ -18,7 +18,7 @@ export interface ShardRange {
 /** Pages looked at to find out how keys are spread: enough that shards differ by a few percent. */
 const samplePages = 2000;
 const pageBytes = 8192;
-/** Rows that a boundary should stand for at least, lest it be chance. */
+/** A boundary should stand for at least so many rows of the sample, so that chance does not decide where it lies. */
 const enoughRows = 50;
 /** How long rows are counted; from there on they are estimated. Counting reads, but locks nothing. */
 const countMs = 3000;

@@ -29,10 +29,14 @@ import { checkFilter, explainFilter, TableReader, type TableView } from "./table
  * Items are objects by column name. What JavaScript holds exactly comes as such; `bigint`, `numeric`, dates and times come
  * as the text that PostgreSQL writes.
  *
- * @throws PawlError `postgres.where` for an empty condition; when the job runs, codes such as `postgres.no-key`
+ * @throws PawlError `argument.object`, and `postgres.where` for an empty condition; when the job begins, `postgres.url`,
+ * `postgres.unreachable`, `postgres.password` or `postgres.permission` where the server cannot be used, `postgres.unknown-table`,
+ * `postgres.not-a-table`, `postgres.unknown-column`, `postgres.where` for a condition that does not work, and for the key
+ * `postgres.no-key`, `postgres.key-unknown`, `postgres.key-twice` and `postgres.key-null`
  * @example
  * ```ts
- * table({ url, table: "users", where: "token IS NULL" });
+ * const users = table({ url, table: "users", where: "token IS NULL" });
+ * defineJob({ name: "tokens", source: users, sink: update({ url, table: "users", set: { token: "gen_random_uuid()" } }) });
  * ```
  */
 export function table(options: TableOptions): Source<TableRow> {
@@ -54,7 +58,7 @@ class TableSource implements Source<TableRow> {
   }
 
   async describe(): Promise<Description> {
-    return await this.#look(async (view, session) => {
+    return await this.#withView(async (view, session) => {
       await checkFilter(session, view);
       const hint = indexHint(view.table, view.keyset);
       return {
@@ -80,7 +84,7 @@ class TableSource implements Source<TableRow> {
   }
 
   async shards(n: number, ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {
-    return await this.#look(async (view, session) => {
+    return await this.#withView(async (view, session) => {
       const names = ordering.kind === "byKey" ? ordering.key.map(({ name }) => name) : [];
       // Rows that no two share a key of are in every order.
       const distinct = view.keyset.unique && view.keyset.columns.every(({ name }) => names.includes(name));
@@ -90,7 +94,7 @@ class TableSource implements Source<TableRow> {
   }
 
   async sample(n: number): Promise<readonly TableRow[]> {
-    return await this.#look(async (view) => {
+    return await this.#withView(async (view) => {
       const reader = await TableReader.open(view, this.#options.url);
       try {
         return (await reader.page(null, null, n)).map(({ row }) => row);
@@ -132,10 +136,10 @@ class TableSource implements Source<TableRow> {
   }
 
   async reader(): Promise<TableReader> {
-    return await this.#look((view) => TableReader.open(view, this.#options.url));
+    return await this.#withView((view) => TableReader.open(view, this.#options.url));
   }
 
-  async #look<T>(body: (view: TableView, session: PostgresSession) => Promise<T>): Promise<T> {
+  async #withView<T>(body: (view: TableView, session: PostgresSession) => Promise<T>): Promise<T> {
     const { url, where } = this.#options;
     const session = await PostgresSession.open(url, "pawl reader");
     let view: TableView | undefined;

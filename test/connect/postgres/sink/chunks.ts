@@ -86,7 +86,7 @@ export async function write<T>(writer: Writer<T>, chunk: Chunk<unknown>): Promis
     outcome = made;
     return checkpoint(chunk.items);
   });
-  if (outcome === undefined) throw new Error("The chunk was not sealed.");
+  if (outcome === undefined) throw new Error("No checkpoint was asked for.");
   const { written, unchanged, skipped, failures } = outcome;
   if (written + unchanged + skipped + failures.length !== chunk.items) {
     throw new Error(`The outcome does not add up: ${JSON.stringify(outcome)}`);

@@ -29,7 +29,7 @@ test("a checkpoint is committed with its rows and found again", async () => {
   await third.close();
 });
 
-test("nothing of a chunk is there when its seal fails", async () => {
+test("nothing of a chunk is there when its checkpoint cannot be built", async () => {
   const sink = await open("b");
   const writer = await sink.writer(0, 1);
   const chunk = csvChunk(columns, ["100,a"]);

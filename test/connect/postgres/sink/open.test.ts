@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SinkContext } from "../../../../src/batch/contract.ts";
-import { type PostgresOptions, postgres, runSql } from "../../../../src/connect/postgres/index.ts";
+import {
+  del,
+  insert,
+  type PostgresOptions,
+  postgres,
+  runSql,
+  table,
+  update,
+} from "../../../../src/connect/postgres/index.ts";
 import { PawlError } from "../../../../src/errors.ts";
 import { publicUrl } from "../../../../src/postgres-url.ts";
 import { useDatabase } from "../scene.ts";
@@ -57,6 +65,11 @@ test("what cannot work is refused in one sentence before any row", async () => {
   await refused(people, { set: { age: "agee + 1" } }, /`set: \{ "age": "agee \+ 1" \}` does not work/);
   await refused(people, { set: { age: "1); DROP TABLE people; --" } }, /does not work/);
   await refused(people, { url: "mysql://x" }, /not a PostgreSQL URL/);
+});
+
+test("options that are not an object are refused at once", () => {
+  for (const make of [postgres, insert, update, del, table])
+    assert.throws(() => make(undefined as never), { code: "argument.object" });
 });
 
 test("what the server refuses is one sentence without the password", async () => {

@@ -36,7 +36,7 @@ export async function changeRange(
     });
   }
   const failures = [...refused.values()].map((error, index) => failureOf(index, error));
-  const items = chunk.settle(
+  const items = chunk.recordRefused(
     Math.max(met, keys.length, written + failures.length),
     [...refused.keys()].map((at) => keys[at] as KeyTexts),
   );

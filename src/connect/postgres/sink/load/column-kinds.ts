@@ -25,7 +25,7 @@ export function kindsOf(
   return columns.flatMap((name) => {
     const column = matchColumn(table, map.get(name) ?? name);
     const kind = column === null ? null : kindOf(column);
-    // What an expression makes of such a text is its own affair.
+    // An expression decides itself what it makes of such a text.
     if (kind === null || (typeof kind === "object" && assigned.has(column?.name ?? ""))) return [];
     return [[name, kind] as const];
   });

@@ -26,7 +26,8 @@ function equalityOf(column: Column): KeyColumn["equality"] | null {
 
 /**
  * In what order the rows must come so that the last of several with one key wins (with `ignore` and `fail`, the
- * first). The note says what keeps a load from being spread, where the user can do something about it.
+ * first). This order holds between chunks; within a chunk of a load `LoadStatements.writeLast` and its ORDER BY see to the same
+ * rule, and within one of a change `ChangeEncoder`. The note says what keeps a load from being spread, where the user can do something about it.
  */
 export function orderingOf(
   target: LoadTarget,

@@ -68,10 +68,10 @@ describe("what a load does in the end", () => {
         });
       const told = async (leftOut: number) => {
         const prepared = await prepare(job(leftOut), { store: scene.store, dryRun: true });
-        const rehearsal = await dryRun(prepared, scene.folder);
+        const trial = await dryRun(prepared, scene.folder);
         await prepared.sink.close();
         const { state, note } = await run(job(leftOut), { store: scene.store }).summary();
-        return [state, note, ...(rehearsal?.notes ?? []).filter((each) => each.includes("missing"))];
+        return [state, note, ...(trial?.notes ?? []).filter((each) => each.includes("missing"))];
       };
       assert.deepEqual(await told(3), [
         "succeeded",
@@ -315,10 +315,11 @@ describe("what a load does in the end", () => {
           again.note ?? "",
           new RegExp(`^public\\.t ${refusal}, and this run had written ${first.written} rows .*\`restart\``),
         );
-        const anew = await run(job(9), { store: scene.store, restart: true }).summary();
+        const restarted = await run(job(9), { store: scene.store, restart: true }).summary();
         // Nine of them stand in the way of rows that are added.
-        if (append && how.endsWith("again")) assert.equal(anew.quarantined, 9);
-        else assert.deepEqual([anew.state, (await ids(client)).length], ["succeeded", 201], anew.note);
+        if (append && how.endsWith("again")) assert.equal(restarted.quarantined, 9);
+        else
+          assert.deepEqual([restarted.state, (await ids(client)).length], ["succeeded", 201], restarted.note);
       }
   });
 
