@@ -141,6 +141,39 @@ export const repairs: Stories = {
     assert.deepEqual(await ids(scene), [1, 5]);
   },
 
+  "a row of a corrected file without its number is refused before anything is written": async (server) => {
+    await using scene = await Scene.begin(server, "CREATE TABLE people (id int, name text NOT NULL)");
+    await scene.write("people.csv", "id,name\n1,Ada\n2,\n3,\n");
+    await scene.load(["people.csv", "--table", "people", "--append"]);
+    const { run } = await statusOf(scene);
+    const fixed = (await failuresCsv(scene, run)).replace("2,\n", "2,Grace\n").replace("3,\n", "3,Edsger\n");
+    const replay = ["quarantine", "replay", run, "--from", "fixed.csv", "--into", scene.url];
+    for (const damaged of [
+      "",
+      "abc",
+      "-1",
+      "1e2",
+      "2.0",
+      "+2",
+      "0x1",
+      " ",
+      "1 000",
+      "99999999999999999999",
+    ]) {
+      await scene.write("fixed.csv", fixed.replace(/^\d+(?=,.*,3,Edsger$)/m, damaged));
+      const { code, err } = await scene.pawl(replay);
+      assert.equal(code, 2, `"${damaged}": ${err}`);
+      assert.match(
+        err,
+        /^pawl: Row 2 of .*fixed\.csv (has no pawl_row|has the pawl_row ".+", which is not a whole number|\(pawl_row \d+\) is not in the quarantine)[^\n]*\n$/,
+      );
+    }
+    assert.deepEqual(await ids(scene), [1]);
+    await scene.write("fixed.csv", fixed);
+    assert.equal((await scene.pawl(replay)).code, 0);
+    assert.deepEqual(await ids(scene), [1, 2, 3]);
+  },
+
   "a load that stopped at --max-quarantined continues when its rows are corrected": async (server) => {
     await using scene = await loaded(server, "--max-quarantined", "1");
     const load = ["people.csv", "--table", "people", "--max-quarantined", "1"];
