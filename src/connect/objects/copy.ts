@@ -87,12 +87,13 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   let cacheFolder = "";
   let locations: { reader: ObjectReader; writer: ObjectWriter } | null = null;
   let isRenaming = options.transform !== undefined;
+  let isDryRun = false;
   const checksums = { threads: new ChecksumThreads(), cache: new ChecksumCache(() => cacheFolder) };
   const reader = once(async () => {
     await assertApartInFact(from, to, options);
     return await openReader(from, options.fromProfile ?? null, checksums);
   });
-  const foldsNames = async () => to.kind === "files" && (await foldsCase(to.path));
+  const foldsNames = async () => to.kind === "files" && (await foldsCase(to.path, !isDryRun));
   return {
     source: new ObjectSource(reader, new ObjectSelection(options), {
       async nameComparison() {
@@ -109,6 +110,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
       writer: async (context) => {
         cacheFolder = context.cache;
         isRenaming ||= context.transformed;
+        isDryRun = context.dryRun;
         const writer = await openWriter(to, options.toProfile ?? null, context, checksums);
         // An object that is moved or transformed is checked when its turn comes.
         if (!options.move && options.transform === undefined) locations = { reader: await reader(), writer };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { OpenSink, Writer } from "../../../src/batch/contract.ts";
 import { defineJob, type RunSummary, run } from "../../../src/batch/index.ts";
-import { findRun, replayJob } from "../../../src/batch/internal.ts";
+import { dryRun, findRun, prepare, replayJob } from "../../../src/batch/internal.ts";
 import {
   type CopyOptions,
   copy,
@@ -262,6 +262,20 @@ describe("copying between folders", () => {
     await writeFile(join(to, "e"), "longer");
     await writeFile(join(to, "f"), "");
     assert.deepEqual(await all(), ["missing b", "differs c/d", "differs e", "extra f"]);
+  });
+
+  it("changes nothing in the target in a dry run", async () => {
+    await putFile(from, "a", "a");
+    await putFile(from, "b", "b");
+    await putFile(to, "a", "a");
+    await utimes(to, new Date(), new Date("2020-01-01"));
+    const prepared = await prepare(job() as never, { store, dryRun: true });
+    const would = await dryRun(prepared, root);
+    await prepared.sink.close();
+    assert.deepEqual([would?.items, would?.chunk?.unchanged], [2, 1]);
+    // Also nothing that was there for a moment.
+    assert.equal((await stat(to)).mtime.getUTCFullYear(), 2020);
+    assert.deepEqual(await fileNames(to), ["a"]);
   });
 
   it("fails as a whole, and not object by object, when the target cannot be written", async (t) => {

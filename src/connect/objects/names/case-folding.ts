@@ -1,4 +1,4 @@
-import { access, rm, writeFile } from "node:fs/promises";
+import { access, lstat, opendir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { newPartName } from "../files/part-files.ts";
 
@@ -10,8 +10,12 @@ export function foldedName(name: string, comparison: NameComparison): string {
   return comparison === "exact" ? name : name.normalize("NFC").toLowerCase();
 }
 
-/** Whether a folder takes names that differ only by case for one; false where nothing can be written to find out. */
-export async function foldsCase(folder: string): Promise<boolean> {
+/**
+ * Whether a folder takes names that differ only by case for one; false where that cannot be found out. A name is written for it and
+ * removed, or, where nothing may be written, one that is there is asked for in other letters.
+ */
+export async function foldsCase(folder: string, mayWrite: boolean): Promise<boolean> {
+  if (!mayWrite) return await foldsPresentName(folder);
   // A copy from this folder at the same time passes over it.
   const name = newPartName("case");
   try {
@@ -25,4 +29,18 @@ export async function foldsCase(folder: string): Promise<boolean> {
   } finally {
     await rm(join(folder, name), { force: true }).catch(() => {});
   }
+}
+
+async function foldsPresentName(folder: string): Promise<boolean> {
+  try {
+    for await (const { name } of await opendir(folder)) {
+      const other = name.toUpperCase() === name ? name.toLowerCase() : name.toUpperCase();
+      if (other === name) continue;
+      const [one, same] = await Promise.all([name, other].map((each) => lstat(join(folder, each))));
+      return one?.ino === same?.ino && one?.dev === same?.dev;
+    }
+  } catch {
+    // There is no such folder, or no such name in other letters.
+  }
+  return false;
 }
