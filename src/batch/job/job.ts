@@ -108,7 +108,7 @@ export interface Job<T, U = T> {
    * @default false
    */
   readonly partial?: boolean;
-  /** Set by Pawl where the job is a replay: the numbers of the quarantined items that the run `replay` has corrected. */
+  /** Set by Pawl where the job is a replay: the numbers of the quarantined items that the run `replay` has corrected. @default none */
   corrected?(replay: string): Promise<readonly number[]>;
 }
 
