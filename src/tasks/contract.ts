@@ -96,7 +96,10 @@ export interface TaskOptions<In, M extends Maps<In>> {
    * @default "7d"
    */
   readonly retention?: Duration;
-  /** Functions that make its input from the result before it in a flow, and from an argument of the link: see `via`. */
+  /**
+   * Functions that make its input from the result before it in a flow, and from an argument of the link: see `via`.
+   * @default none
+   */
   readonly maps?: M;
 }
 
@@ -202,7 +205,10 @@ export interface EnqueueOptions {
    * @default 0
    */
   readonly delay?: Duration;
-  /** It does not begin before this moment, by the clock of the store. Not together with `delay`. */
+  /**
+   * It does not begin before this moment, by the clock of the store. Not together with `delay`.
+   * @default now
+   */
   readonly at?: Date;
   /**
    * Tasks with a higher priority are claimed first.
@@ -269,6 +275,7 @@ type ViaOptions<F> = F extends (previous: never, ...rest: infer Rest) => unknown
 
 /** A function whose calls are stored before they run. It takes `In` and returns `Out`; `M` are its `maps`. */
 export interface Task<In, Out, M = Record<never, never>> extends Link<In, Stored<Out>> {
+  /** Its name in the store. */
   readonly name: string;
   /** Its options, checked: for workers. */
   readonly definition: Definition;

@@ -42,7 +42,19 @@ export class Snooze extends Error {
   }
 }
 
-/** The reason of a task's signal when the task was cancelled. */
+/**
+ * The reason of a task's signal when the task was cancelled.
+ *
+ * @example
+ * ```ts
+ * task({ name: "export" }, async (rows: number[], { signal }) => {
+ *   for (const row of rows) {
+ *     if (signal.reason instanceof CancelledError) console.log(`cancelled before row ${row}`);
+ *     signal.throwIfAborted();
+ *   }
+ * });
+ * ```
+ */
 export class CancelledError extends Error {
   override readonly name = "CancelledError";
 
@@ -51,7 +63,17 @@ export class CancelledError extends Error {
   }
 }
 
-/** The reason of a task's signal when its worker stops: throw, and the task goes back to its queue. */
+/**
+ * The reason of a task's signal when its worker stops: throw, and the task goes back to its queue.
+ *
+ * @example
+ * ```ts
+ * task({ name: "watch" }, async (_: null, { signal }) => {
+ *   await new Promise((resolve) => signal.addEventListener("abort", resolve));
+ *   if (signal.reason instanceof StoppedError) throw signal.reason;
+ * });
+ * ```
+ */
 export class StoppedError extends Error {
   override readonly name = "StoppedError";
 
@@ -60,7 +82,17 @@ export class StoppedError extends Error {
   }
 }
 
-/** The reason of a task's signal when it has run for as long as its soft limit. */
+/**
+ * The reason of a task's signal when it has run for as long as its soft limit.
+ *
+ * @example
+ * ```ts
+ * task({ name: "crawl", softLimit: "10m" }, async (pages: string[], { signal }) => {
+ *   const crawled = pages.filter(() => !(signal.reason instanceof SoftLimitError));
+ *   return crawled.length;
+ * });
+ * ```
+ */
 export class SoftLimitError extends Error {
   override readonly name = "SoftLimitError";
 

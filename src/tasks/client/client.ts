@@ -38,7 +38,16 @@ import { keyedId, namingKey, uniqueKey, uniqueTask } from "./unique.ts";
 const BATCH = 2_000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** A store that programs enqueue tasks in: see `connect`. It is opened when it is first needed. */
+/**
+ * A store that programs enqueue tasks in: see `connect`. It is opened when it is first needed.
+ *
+ * @example
+ * ```ts
+ * const greet = task({ name: "greet" }, (name: string) => `Hello, ${name}`);
+ * await using client: Client = connect("postgres://db.example/app");
+ * await client.enqueueMany(greet, ["Ada", "Grace"]);
+ * ```
+ */
 export class Client implements HandleSource, AsyncDisposable {
   readonly #given: Store | string;
   readonly #enqueuer: Enqueuer;
@@ -241,6 +250,7 @@ export class Client implements HandleSource, AsyncDisposable {
     await (await opening)?.close();
   }
 
+  /** Closes the store as `close` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -29,7 +29,14 @@ export function defaultClient(): Client {
   return chosen;
 }
 
-/** Closes the program's store, unless it was given open. It is opened again when it is needed again. */
+/**
+ * Closes the program's store, unless it was given open. It is opened again when it is needed again.
+ *
+ * @example
+ * ```ts
+ * process.once("beforeExit", () => void disconnect());
+ * ```
+ */
 export async function disconnect(): Promise<void> {
   const client = chosen;
   chosen = undefined;
@@ -39,6 +46,12 @@ export async function disconnect(): Promise<void> {
 /**
  * Where tasks are stored if the program says nothing else: `PAWL_STORE`, an address or a path, or `.pawl/store.db` in the
  * working directory.
+ *
+ * @throws PawlError `argument.object` where `env` is not an object
+ * @example
+ * ```ts
+ * console.log(`tasks are stored in ${defaultLocation()}`);
+ * ```
  */
 export function defaultLocation(env: NodeJS.ProcessEnv = process.env): string {
   assertObject(env, "The environment");

@@ -10,9 +10,13 @@ import { WakeUpSignal } from "../wake-up-signal.ts";
 
 /** The state of a task; of a flow, that of the link that is under way or that failed. */
 export interface TaskStatus {
+  /** The id of the task or flow, as that of its handle. */
   readonly id: string;
+  /** The name of the task; in a flow, of the link that is under way. */
   readonly name: string;
+  /** The queue of that task. */
   readonly queue: string;
+  /** `waiting`, `leased` (an attempt runs), `succeeded`, `dead` or `cancelled`. */
   readonly state: TaskState;
   /** How many attempts were begun. */
   readonly attempt: number;
@@ -28,18 +32,33 @@ export interface TaskStatus {
   readonly cancelRequested: boolean;
   /** The id of the worker that runs it. */
   readonly worker: string | null;
+  /** When it was enqueued, by the clock of the store. */
   readonly createdAt: Date;
   /** When it may begin; null while it waits for others, and once it has begun. */
   readonly due: Date | null;
+  /** When its latest attempt began; null before the first. */
   readonly startedAt: Date | null;
+  /** When it ended; null before. */
   readonly settledAt: Date | null;
 }
 
-/** A task that will not have a result, because it failed for good (`task.failed`) or was cancelled (`task.cancelled`). */
+/**
+ * A task that will not have a result, because it failed for good (`task.failed`) or was cancelled (`task.cancelled`).
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await handleOf("0123456789abcdef").result();
+ * } catch (error) {
+ *   if (error instanceof TaskFailedError) console.log(`${error.task} is ${error.state}: ${error.message}`);
+ * }
+ * ```
+ */
 export class TaskFailedError extends PawlError {
   override readonly name = "TaskFailedError";
   /** The id of the task that failed; in a flow, that of the link. */
   readonly task: string;
+  /** `dead` when it failed for good. */
   readonly state: "dead" | "cancelled";
 
   constructor(record: TaskRecord) {
@@ -68,8 +87,17 @@ export interface HandleSource {
   watcher(): Promise<Watcher>;
 }
 
-/** A task or a flow in a store, which any process can follow, cancel or retry. */
+/**
+ * A task or a flow in a store, which any process can follow, cancel or retry.
+ *
+ * @example
+ * ```ts
+ * const handle: TaskHandle = handleOf("0123456789abcdef");
+ * if ((await handle.status())?.state === "dead") await handle.retry();
+ * ```
+ */
 export class TaskHandle<R = unknown> {
+  /** The id of the task or flow, by which any process can get a handle: `handleOf(id)`. */
   readonly id: string;
   /** False when the store had it already, because of its key or because it is unique. */
   readonly created: boolean;

@@ -26,15 +26,30 @@ export interface Change {
 
 /** Which changes are given. Without conditions, all changes of the store. */
 export interface SubscribeOptions {
-  /** Only tasks of this queue. */
+  /**
+   * Only tasks of this queue.
+   * @default all queues
+   */
   readonly queue?: string;
-  /** Only tasks of this name. */
+  /**
+   * Only tasks of this name.
+   * @default all names
+   */
   readonly name?: string;
-  /** Only tasks of the flow with this id. */
+  /**
+   * Only tasks of the flow with this id.
+   * @default all tasks
+   */
   readonly flow?: string;
-  /** Only changes to these states. */
+  /**
+   * Only changes to these states.
+   * @default all states
+   */
   readonly states?: readonly TaskState[];
-  /** Ends the subscription, without an error. */
+  /**
+   * Ends the subscription, without an error.
+   * @default it ends with the loop that reads it
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -70,7 +85,18 @@ export function subscribe(store: Store, options: SubscribeOptions = {}): Subscri
   return new Subscription(store, options);
 }
 
-/** A stream of changes. It ends when the loop that reads it ends, or when its signal aborts. */
+/**
+ * A stream of changes. It ends when the loop that reads it ends, or when its signal aborts.
+ *
+ * @example
+ * ```ts
+ * import { openStore } from "pawl/store";
+ * await using store = await openStore(".pawl/store.db");
+ * await using changes = subscribe(store, { states: ["dead"] });
+ * await changes.ready;
+ * for await (const { task } of changes) console.log(`${task} failed for good`);
+ * ```
+ */
 export class Subscription implements AsyncIterableIterator<Change, undefined>, AsyncDisposable {
   /** Resolves when it has begun: every change from then on is given. */
   readonly ready: Promise<void>;
@@ -93,6 +119,7 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
     this.#changes = read(store, options, signal, recording, begun);
   }
 
+  /** The next change, once there is one. */
   next(): Promise<IteratorResult<Change, undefined>> {
     return this.#changes.next();
   }
@@ -104,10 +131,12 @@ export class Subscription implements AsyncIterableIterator<Change, undefined>, A
     return await this.#changes.return(undefined);
   }
 
+  /** The same stream: each change is given once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** Ends the subscription, as `await using` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

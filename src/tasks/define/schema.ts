@@ -2,6 +2,7 @@ import { PawlError } from "../../errors.ts";
 
 /** A schema of zod, valibot, arktype or any other library that follows https://standardschema.dev */
 export interface Schema<Input = unknown, Output = Input> {
+  /** What the specification of Standard Schema asks for; the library provides it. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;

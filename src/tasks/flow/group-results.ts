@@ -14,9 +14,11 @@ export interface MemberResult<R> {
   readonly index: number;
   /** The id of its task; where it is a flow, of the last task. */
   readonly task: string;
+  /** How it ended: `succeeded`, `dead` (it failed for good) or `cancelled`. */
   readonly state: "succeeded" | "dead" | "cancelled";
   /** Null unless it succeeded. */
   readonly result: R | null;
+  /** Why it failed; null where it succeeded. */
   readonly error: string | null;
 }
 

@@ -61,6 +61,11 @@ export async function schedule(
  * Pauses a schedule: it does not fire until `resumeSchedule`.
  *
  * @returns false when there is no schedule with this name
+ * @throws PawlError `argument.text` where the name is not a text, `argument.methods` where the store is not an open one
+ * @example
+ * ```ts
+ * await pauseSchedule("nightly-report");
+ * ```
  */
 export async function pauseSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
   assertText(name, "The name of a schedule");
@@ -71,8 +76,14 @@ export async function pauseSchedule(name: string, options: ScheduleOptions = {})
  * Resumes a paused schedule at its next time. Times that passed while it was paused are left out.
  *
  * @returns false when there is no schedule with this name
+ * @throws PawlError `argument.text` where the name is not a text, `argument.methods` where the store is not an open one
+ * @example
+ * ```ts
+ * await resumeSchedule("nightly-report");
+ * ```
  */
 export async function resumeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
+  assertText(name, "The name of a schedule");
   const store = await storeOf(options);
   const found = (await store.schedules()).find(({ id }) => id === name);
   if (found === undefined) return false;
@@ -83,6 +94,11 @@ export async function resumeSchedule(name: string, options: ScheduleOptions = {}
  * Removes a schedule. The tasks that it has enqueued stay.
  *
  * @returns false when there is no schedule with this name
+ * @throws PawlError `argument.text` where the name is not a text, `argument.methods` where the store is not an open one
+ * @example
+ * ```ts
+ * console.log((await removeSchedule("nightly-report")) ? "removed" : "there is none");
+ * ```
  */
 export async function removeSchedule(name: string, options: ScheduleOptions = {}): Promise<boolean> {
   assertText(name, "The name of a schedule");

@@ -85,7 +85,16 @@ export interface DrainOptions {
   readonly handBack?: Duration;
 }
 
-/** A running worker, with its children. It also fires schedules and removes tasks whose retention is over. */
+/**
+ * A running worker, with its children. It also fires schedules and removes tasks whose retention is over.
+ *
+ * @example
+ * ```ts
+ * task({ name: "greet" }, (name: string) => `Hello, ${name}`);
+ * await using worker: RunningWorker = await startWorker();
+ * console.log(worker.describe(), worker.health().sinceTryMs < 10_000 ? "live" : "stuck");
+ * ```
+ */
 export class RunningWorker implements AsyncDisposable {
   /** Its id in the store, the same for all workers of a process. */
   readonly id: string;
@@ -129,6 +138,7 @@ export class RunningWorker implements AsyncDisposable {
     return this.#stopping;
   }
 
+  /** Stops the worker as `stop` does, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
