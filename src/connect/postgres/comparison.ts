@@ -1,5 +1,5 @@
+import type { Column } from "./catalog.ts";
 import { quoteName } from "./identifier.ts";
-import type { Column } from "./table.ts";
 
 /** Types whose `=` holds only for values that look the same; others are compared by their bytes. */
 const sameWhenEqual = new Set(

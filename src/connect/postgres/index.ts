@@ -13,4 +13,4 @@ export type {
 export { runSql, type SqlResult } from "./run-sql.ts";
 export { del, insert, update } from "./sink/change.ts";
 export { postgres } from "./sink/load.ts";
-export { table } from "./source/source.ts";
+export { table } from "./source/table-source.ts";

@@ -1,5 +1,5 @@
 import pg from "pg";
-import type { Column } from "./table.ts";
+import type { Column } from "./catalog.ts";
 
 /** PostgreSQL's text for a JavaScript value, before any escaping; null for null. */
 export function toText(value: unknown, column: Column | null): string | null {

@@ -1,5 +1,5 @@
 import { sqlState } from "../../../postgres-errors.ts";
-import type { Table } from "../table.ts";
+import type { Table } from "../catalog.ts";
 import { isOfStatement } from "./row-errors.ts";
 
 /** Some of the rows that are searched. */

@@ -1,8 +1,8 @@
 import { PawlError } from "../../../errors.ts";
 import { sqlState } from "../../../postgres-errors.ts";
+import { type Column, findColumn, type Table } from "../catalog.ts";
 import { cutName, quoteName } from "../identifier.ts";
 import type { PostgresSession } from "../session.ts";
-import { type Column, findColumn, type Table } from "../table.ts";
 
 /** A column that an expression fills. */
 export interface Assignment {

@@ -11,10 +11,10 @@ import type {
 } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import { isCsvChunk } from "../../csv/contract.ts";
+import type { Column } from "../catalog.ts";
 import { explain } from "../errors.ts";
 import type { PostgresOptions } from "../options.ts";
 import { PostgresSession } from "../session.ts";
-import type { Column } from "../table.ts";
 import { checkPermissions, checkServer } from "./check-server.ts";
 import { finishRun, prepareCheckpointTable } from "./checkpoint-table.ts";
 import { kindsOf } from "./load/column-kinds.ts";
@@ -28,7 +28,7 @@ import {
   seenTable,
 } from "./load/delete-missing.ts";
 import { DeleteMissingDryRun } from "./load/delete-missing-dry-run.ts";
-import { EncodedChunk, encode } from "./load/encode.ts";
+import { EncodedChunk, encode } from "./load/encode-items.ts";
 import { isEmpty, type LoadTarget, loadTarget } from "./load/load-target.ts";
 import { orderingOf } from "./load/ordering.ts";
 import { checkRequired, givenColumns, type RowLayout, RowLayouts } from "./load/row-layout.ts";

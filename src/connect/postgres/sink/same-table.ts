@@ -1,6 +1,6 @@
 import { PawlError } from "../../../errors.ts";
+import { findTable, type Table } from "../catalog.ts";
 import { PostgresSession } from "../session.ts";
-import { findTable, type Table } from "../table.ts";
 import { FINISHED, hasCheckpoints, TABLE, TABLE_NOTE } from "./checkpoint-table.ts";
 import type { Snapshot } from "./load/snapshot.ts";
 

@@ -1,8 +1,8 @@
 import { PawlError } from "../../../errors.ts";
+import { type Column, findColumn, type Table, withoutKey } from "../catalog.ts";
 import { comparison } from "../comparison.ts";
 import { quoteName } from "../identifier.ts";
 import type { PostgresSession } from "../session.ts";
-import { type Column, findColumn, type Table, withoutKey } from "../table.ts";
 
 /** The columns in whose order a table is read, and which tell where one has come to. */
 export interface Keyset {

@@ -1,10 +1,10 @@
 import { PawlError } from "../../../errors.ts";
 import { setOwn } from "../../../own.ts";
+import type { Column, Table } from "../catalog.ts";
 import { explain } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
 import type { TableRow } from "../options.ts";
 import { PostgresSession } from "../session.ts";
-import type { Column, Table } from "../table.ts";
 import { exactTypes } from "../values.ts";
 import { between, equal, filterSql, type Keyset, type KeyTexts, ofTable } from "./keyset.ts";
 

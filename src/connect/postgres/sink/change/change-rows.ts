@@ -1,12 +1,12 @@
 import type { Failure, WriteOutcome } from "../../../../batch/contract.ts";
 import { ItemError, TransientError } from "../../../../errors.ts";
+import type { Column } from "../../catalog.ts";
 import { comparison, differsSql } from "../../comparison.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
 import type { PostgresSession } from "../../session.ts";
 import type { KeyRangeChunk } from "../../source/key-range.ts";
 import { between, filterSql, ofTable } from "../../source/keyset.ts";
 import { readRow, selectList } from "../../source/table-reader.ts";
-import type { Column } from "../../table.ts";
 import { exactTypes } from "../../values.ts";
 import { searchBadRows } from "../bad-row-search.ts";
 import { failureOf, rowErrorOf } from "../row-errors.ts";

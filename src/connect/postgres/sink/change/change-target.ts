@@ -1,13 +1,13 @@
 import type { SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
+import { findTable, refuseRules, type Table, unknownTable } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
 import type { UpdateOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import { chooseKeyset, type Keyset } from "../../source/keyset.ts";
-import { findTable, refuseRules, type Table, unknownTable } from "../../table.ts";
 import { checkServer } from "../check-server.ts";
 import { type Assignment, checkExpressions, type GivenExpression, givenExpressions } from "../expressions.ts";
-import { FirstItems } from "../first-items.ts";
+import { TransformCheck } from "../transform-check.ts";
 
 /** What is done to rows, and which. */
 export interface ChangeTarget {
@@ -19,7 +19,7 @@ export interface ChangeTarget {
   readonly triggersBefore: boolean;
   /** Whether a change may give rows another key, so that each has to look. */
   readonly keyMayChange: boolean;
-  readonly firstItems: FirstItems;
+  readonly transformCheck: TransformCheck;
   /** Which server and database it is in; see `PostgresSession.address`. */
   readonly address: string;
 }
@@ -66,7 +66,7 @@ export async function changeTarget(
     set,
     triggersBefore,
     keyMayChange: moving,
-    firstItems: new FirstItems(),
+    transformCheck: new TransformCheck(),
     address: session.address,
   };
 }

@@ -2,10 +2,10 @@ import type { Chunk, Failure, Origin } from "../../../../batch/contract.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
 import { own } from "../../../../own.ts";
+import { type Column, matchColumn } from "../../catalog.ts";
 import { KeyRangeChunk } from "../../source/key-range.ts";
-import { type Column, matchColumn } from "../../table.ts";
 import { toText } from "../../values.ts";
-import { asItem, unstorable } from "../load/encode.ts";
+import { asItem, unstorable } from "../load/encode-items.ts";
 import { assertUnique, type ChangeTarget } from "./change-target.ts";
 
 type Item = Readonly<Record<string, unknown>>;
@@ -69,7 +69,7 @@ export async function encodeChanges(chunk: Chunk<unknown>, target: ChangeTarget)
   const packing = new ChangeEncoder(target, chunk);
   for await (const slice of chunk.slices()) for (const item of slice) packing.add(item);
   packing.rows?.forget();
-  target.firstItems.judge(packing.items, packing.failures);
+  target.transformCheck.assertSomeFit(packing.items, packing.failures);
   return new EncodedChanges(chunk, packing);
 }
 

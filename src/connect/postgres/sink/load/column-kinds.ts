@@ -1,5 +1,5 @@
 import type { ColumnKind, CompositeKind } from "../../../../batch/contract.ts";
-import { type Column, matchColumn } from "../../table.ts";
+import { type Column, matchColumn } from "../../catalog.ts";
 import type { LoadTarget } from "./load-target.ts";
 
 const NUMBERS: ReadonlyMap<string, CompositeKind["numbers"]> = new Map([

@@ -1,9 +1,9 @@
 import { PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
+import { splitName } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
-import { splitName } from "../../table.ts";
 import { assertExpression, namesFor } from "../expressions.ts";
 import { inferType } from "./infer-type.ts";
 

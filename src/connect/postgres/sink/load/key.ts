@@ -1,6 +1,6 @@
 import { PawlError } from "../../../../errors.ts";
+import { type Column, findColumn, type Table, withoutKey } from "../../catalog.ts";
 import type { OnConflict } from "../../options.ts";
-import { type Column, findColumn, type Table, withoutKey } from "../../table.ts";
 
 /** What identifies a row of the target. */
 export interface Key {

@@ -1,9 +1,9 @@
 import type { SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
+import { findTable, matchColumn, refuseRules, type Table, unknownTable } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
 import type { OnConflict, PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
-import { findTable, matchColumn, refuseRules, type Table, unknownTable } from "../../table.ts";
 import { hasCheckpoints } from "../checkpoint-table.ts";
 import {
   type Assignment,

@@ -1,5 +1,5 @@
 import type { KeyColumn, Ordering } from "../../../../batch/contract.ts";
-import type { Column } from "../../table.ts";
+import type { Column } from "../../catalog.ts";
 import type { LoadTarget } from "./load-target.ts";
 import type { RowLayout } from "./row-layout.ts";
 

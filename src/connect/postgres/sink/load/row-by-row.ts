@@ -4,8 +4,8 @@ import { failureOf, rowErrorOf } from "../row-errors.ts";
 import { NOTHING, total } from "../table-writer.ts";
 import { countOutcome, writeStaged } from "./copy-and-merge.ts";
 import type { CopyRows } from "./copy-rows.ts";
-import { fillJson } from "./json-rows.ts";
-import { fillNumbered } from "./numbered-rows.ts";
+import { fillJson } from "./json-staging.ts";
+import { fillNumbered } from "./numbered-staging.ts";
 import type { Staging } from "./staging.ts";
 import type { LoadStatements, Selection } from "./statements.ts";
 

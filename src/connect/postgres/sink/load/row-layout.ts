@@ -1,8 +1,8 @@
 import { PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
-import { type Column, findColumn, matchColumn } from "../../table.ts";
+import { type Column, findColumn, matchColumn } from "../../catalog.ts";
 import type { Assignment } from "../expressions.ts";
-import { FirstItems } from "../first-items.ts";
+import { TransformCheck } from "../transform-check.ts";
 import type { LoadTarget } from "./load-target.ts";
 
 /** A value of an item, by its name in the source; without a column it is left out of the table. */
@@ -23,7 +23,7 @@ export interface RowLayout {
 /** Makes layouts and keeps them: items of a transform may have different names from one to the next. */
 export class RowLayouts {
   readonly target: LoadTarget;
-  readonly firstItems = new FirstItems();
+  readonly transformCheck = new TransformCheck();
   readonly #known = new Map<string, RowLayout>();
 
   constructor(target: LoadTarget) {

@@ -1,6 +1,6 @@
+import type { Column } from "../../catalog.ts";
 import { comparison, differsSql, isKnown, isNull } from "../../comparison.ts";
 import { freshPrefix, quoteName } from "../../identifier.ts";
-import type { Column } from "../../table.ts";
 import { MOST_COLUMNS, namesFor } from "../expressions.ts";
 import type { LoadTarget } from "./load-target.ts";
 import { type Field, givenColumns, type RowLayout } from "./row-layout.ts";

@@ -4,7 +4,7 @@ import { isUniqueViolation, mayBeOfRows } from "../row-errors.ts";
 import { type ChunkWrite, NOTHING, total } from "../table-writer.ts";
 import { copyAndMerge, copyDirect, type MergePlan, type MergeResult } from "./copy-and-merge.ts";
 import { type CopyRows, csvRows } from "./copy-rows.ts";
-import { EncodedChunk, type EncodedItems, encode } from "./encode.ts";
+import { EncodedChunk, type EncodedItems, encode } from "./encode-items.ts";
 import type { LoadTarget } from "./load-target.ts";
 import { writeRowByRow } from "./row-by-row.ts";
 import type { RowLayouts } from "./row-layout.ts";

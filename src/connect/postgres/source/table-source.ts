@@ -12,9 +12,9 @@ import type {
 } from "../../../batch/contract.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Json, QuarantineRecord } from "../../../store/contract.ts";
+import { findColumn, findTable, unknownTable } from "../catalog.ts";
 import type { TableOptions, TableRow } from "../options.ts";
 import { PostgresSession } from "../session.ts";
-import { findColumn, findTable, unknownTable } from "../table.ts";
 import { KeyRangeChunk } from "./key-range.ts";
 import { chooseKeyset, indexHint, type KeyTexts } from "./keyset.ts";
 import { replaySource } from "./replay.ts";

@@ -56,7 +56,7 @@ export async function encode(chunk: Chunk<unknown>, layouts: RowLayouts): Promis
     }
   }
   close();
-  layouts.firstItems.judge(index, failures);
+  layouts.transformCheck.assertSomeFit(index, failures);
   return { groups, failures };
 }
 
