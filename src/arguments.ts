@@ -1,5 +1,6 @@
 import { errorText } from "./error-text.ts";
 import { PawlError } from "./errors.ts";
+import { suggest } from "./near-names.ts";
 import { own } from "./own.ts";
 
 /** Characters of a wrong argument that its sentence shows. */
@@ -45,6 +46,24 @@ type Method =
 export function assertMethods(value: unknown, method: Method, what: string): void {
   if (typeof (value as Partial<Record<Method, unknown>> | null | undefined)?.[method] === "function") return;
   throw new PawlError("argument.methods", `${what}, not ${shown(value)}.`);
+}
+
+/** The names of all options of a type, which the compiler keeps complete. */
+export type OptionNames<T> = Readonly<Record<keyof T & string, true>>;
+
+/**
+ * Throws the PawlError `argument.object` for what is not an object, and `argument.option` for an option that is not known: it would
+ * be dropped in silence, so that a typo of `where` would mean every row. `what` is what they are options of, such as "csv".
+ */
+export function assertOptions<T extends object>(options: T, names: OptionNames<T>, what: string): void {
+  assertObject(options, `The options of ${what}`);
+  const known = Object.keys(names);
+  const unknown = unknownOption(options, known);
+  if (unknown === null) return;
+  throw new PawlError(
+    "argument.option",
+    `There is no option ${quoted(unknown)} of ${what}: ${suggest(unknown, known, `there are ${known.join(", ")}.`)}`,
+  );
 }
 
 /** The first name of an option that has a value and is none of those known; null where there is none. */

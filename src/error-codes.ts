@@ -7,6 +7,7 @@ export type ErrorCode =
   | "argument.duration"
   | "argument.methods"
   | "argument.object"
+  | "argument.option"
   | "argument.size"
   | "argument.text"
   | "azure.account"

@@ -5,7 +5,7 @@
 
 import "./node-version.ts";
 
-export { defineJob, run } from "./batch/index.ts";
+export { defineJob, RunFailedError, run } from "./batch/index.ts";
 export { defineConfig, type PawlConfig, type PawlProfile } from "./cli/index.ts";
 export { csv } from "./connect/csv/index.ts";
 export { copy } from "./connect/objects/index.ts";

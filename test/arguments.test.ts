@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,4 +80,35 @@ async function end(result: unknown): Promise<void> {
   const made = Object(result) as Partial<AsyncDisposable> & { stop?: unknown };
   if (typeof made.stop === "function") await made.stop({ drain: 0 });
   else if (typeof made[Symbol.asyncDispose] === "function") await made[Symbol.asyncDispose]?.();
+}
+
+/** Functions that take options, each given one that is not there. */
+const url = "postgres://127.0.0.1:1/none";
+const ends = { source: csv.csv("x.csv"), sink: postgres.postgres({ url, table: "t" }) };
+const givenUnknown: Readonly<Record<string, (odd: object) => unknown>> = {
+  csv: (odd) => csv.csv("x.csv", odd),
+  postgres: (odd) => postgres.postgres({ url, table: "t", ...odd }),
+  insert: (odd) => postgres.insert({ url, table: "t", ...odd }),
+  table: (odd) => postgres.table({ url, table: "t", ...odd }),
+  update: (odd) => postgres.update({ url, table: "t", ...odd }),
+  del: (odd) => postgres.del({ url, table: "t", ...odd }),
+  objects: (odd) => objects.objects("photos", odd),
+  copy: (odd) => objects.copy({ from: "photos", to: "backup", ...odd }),
+  defineJob: (odd) => batch.defineJob({ name: "people", ...ends, ...odd }),
+  chunkSize: (odd) => batch.defineJob({ name: "people", ...ends, chunkSize: odd }),
+  run: (odd) => batch.run({ name: "people", ...ends }, odd),
+  task: (odd) => tasks.task({ name: `odd-${crypto.randomUUID()}`, ...odd }, () => 1),
+  backoff: (odd) => tasks.task({ name: `odd-${crypto.randomUUID()}`, backoff: odd }, () => 1),
+  startWorker: (odd) => tasks.startWorker(odd),
+  configureObjects: (odd) => pool.configureObjects(odd),
+  Pool: (odd) => new pool.Pool(odd),
+  each: (odd) => pool.each([1], () => 1, odd),
+};
+for (const [name, call] of Object.entries(givenUnknown)) {
+  test(`an option that ${name} does not know is refused, not dropped`, async () => {
+    await assert.rejects(async () => await call({ wrongName: 1 }), {
+      code: /^(argument|pool|task)\.option$/,
+      message: /There is no option "wrongName"/,
+    });
+  });
 }

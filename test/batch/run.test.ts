@@ -50,6 +50,16 @@ describe("a run", () => {
     assert.equal(target.finalized, 1);
   });
 
+  it("that has ended has nothing to pause or cancel, although its store is closed", async () => {
+    const handle = run(job(new NumberSource(10)), { store: join(folder, "ended.db") });
+    await handle;
+    await assert.rejects(handle.pause(), {
+      code: "run.state",
+      message: /is succeeded already: there is nothing to pause/,
+    });
+    await assert.rejects(handle.cancel(), { code: "run.state", message: /nothing to cancel/ });
+  });
+
   it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
     const lost = { at: new Map([["part", 1]]) };
     const changes = (async () =>

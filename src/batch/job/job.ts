@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { assertObject } from "../../arguments.ts";
+import { assertObject, assertOptions, type OptionNames } from "../../arguments.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
@@ -115,6 +115,28 @@ export interface Job<T, U = T> {
 /** A job of any item types, as the engine handles it. */
 export type AnyJob = Job<unknown, unknown>;
 
+const OPTIONS: OptionNames<AnyJob> = {
+  name: true,
+  source: true,
+  transform: true,
+  transformText: true,
+  sink: true,
+  key: true,
+  maxQuarantined: true,
+  concurrency: true,
+  shards: true,
+  rate: true,
+  bandwidth: true,
+  memory: true,
+  commitTime: true,
+  chunkSize: true,
+  patience: true,
+  throttle: true,
+  atLeastOnce: true,
+  partial: true,
+  corrected: true,
+};
+
 /**
  * Defines a batch, and checks its options. The result can be run from code with `run(job)`, or, as the default export of
  * a module, with `pawl run module.ts`; a module may also export a function from parameters to a job.
@@ -139,6 +161,9 @@ export type AnyJob = Job<unknown, unknown>;
  */
 export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertObject(job, "A job");
+  assertOptions(job, OPTIONS, "defineJob");
+  if (job.chunkSize !== undefined)
+    assertOptions(job.chunkSize, { min: true, max: true }, "the chunkSize of a job");
   if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
   const what = `Job ${job.name}`;
   if (job.shards !== undefined && !(Number.isInteger(job.shards) && job.shards >= 1)) {

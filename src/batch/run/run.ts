@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { assertMethods, assertObject } from "../../arguments.ts";
+import { assertMethods, assertObject, assertOptions, type OptionNames } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { isLoading } from "../../pool/internal.ts";
 import type { JobReference, Json, Store } from "../../store/contract.ts";
@@ -38,6 +38,14 @@ export interface RunOptions {
   /** Aborting pauses the run at its next checkpoints. @default none */
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS: OptionNames<RunOptions> = {
+  store: true,
+  params: true,
+  module: true,
+  restart: true,
+  signal: true,
+};
 
 interface RunEvents {
   /** How far the run is, several times a second. */
@@ -156,8 +164,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    * @throws PawlError `run.state` if the run has ended
    */
   async pause(): Promise<void> {
-    const { prepared, store } = await this.#begun();
-    await pause(store, prepared.run);
+    await this.#ask(pause);
   }
 
   /**
@@ -166,8 +173,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
    * @throws PawlError `run.state` if the run has ended
    */
   async cancel(): Promise<void> {
-    const { prepared, store } = await this.#begun();
-    await cancel(store, prepared.run);
+    await this.#ask(cancel);
   }
 
   /**
@@ -191,6 +197,19 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#succeeded.then(onFulfilled, onRejected);
+  }
+
+  async #ask(what: typeof pause | typeof cancel): Promise<void> {
+    const { prepared, store } = await this.#begun();
+    try {
+      await what(store, prepared.run);
+    } catch (error) {
+      // The store of a run that has ended is closed, unless it is the caller's.
+      if (!(error instanceof PawlError && error.code === "store.closed")) throw error;
+      const { run: id, state } = await this.#summary;
+      const verb = what === pause ? "pause" : "cancel";
+      throw new PawlError("run.state", `Run ${id} is ${state} already: there is nothing to ${verb}.`);
+    }
   }
 
   /** The run once it is stored. A caller that asks for it gets the error of a run that could not begin. */
@@ -225,7 +244,10 @@ function assertSucceeded(summary: RunSummary): RunSummary {
  */
 export function run<T, U>(job: Job<T, U>, options: RunOptions = {}): RunHandle {
   assertObject(job, "What run takes");
-  assertObject(options, "The options of a run");
+  assertOptions(options, OPTIONS, "run");
+  const { signal } = options;
+  if (signal !== undefined)
+    assertMethods(signal, "throwIfAborted", "The signal of a run must be an AbortSignal");
   assertMethods(job.source, "describe", "The source of a job must be one such as csv() or table()");
   assertMethods(job.sink, "open", "The sink of a job must be one such as postgres()");
   return new RunHandle(job as unknown as Job<unknown, unknown>, options);

@@ -1,4 +1,4 @@
-import { assertMethods, assertObject, assertText } from "../../arguments.ts";
+import { assertMethods, assertOptions, assertText, type OptionNames } from "../../arguments.ts";
 import type {
   Chunk,
   ChunkSize,
@@ -59,12 +59,39 @@ export function csv(paths: string | readonly string[], options: CsvOptions = {})
   return csvSource(paths, options);
 }
 
+const OPTIONS: OptionNames<InternalOptions> = {
+  delimiter: true,
+  quote: true,
+  escape: true,
+  looseQuotes: true,
+  nullValues: true,
+  nullValuesFor: true,
+  trim: true,
+  skipLines: true,
+  comment: true,
+  dateOrder: true,
+  decimal: true,
+  thousands: true,
+  fillMissing: true,
+  ignoreExtra: true,
+  fileColumn: true,
+  lineColumn: true,
+  encoding: true,
+  header: true,
+  columns: true,
+  ignoreColumns: true,
+  maxRecordSize: true,
+  cwd: true,
+  stdin: true,
+  indexBlockBytes: true,
+};
+
 /** `csv` with what only the tests set. */
 export function csvSource(paths: string | readonly string[], options: InternalOptions): CsvSource {
   const all = typeof paths === "string" ? [paths] : paths;
   assertMethods(all, "map", "csv takes the path of a file, or a list of them");
   for (const path of all) assertText(path, "The path of a file");
-  assertObject(options, "The options of csv");
+  assertOptions(options, OPTIONS, "csv");
   return new FileSource(all, checkedOptions(options));
 }
 

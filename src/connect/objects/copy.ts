@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { assertObject } from "../../arguments.ts";
+import { assertOptions, type OptionNames } from "../../arguments.ts";
 import type { Sink, Source } from "../../batch/contract.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
@@ -9,7 +9,7 @@ import { isSameByCache, isSameByListing } from "./compare/same-content.ts";
 import type { ObjectEntry, ObjectReader, ObjectWriter } from "./contract.ts";
 import { ChecksumCache } from "./files/checksum-cache.ts";
 import { realPathOf } from "./files/folder-location.ts";
-import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
+import { ObjectSelection, SELECTION_OPTIONS, type SelectionOptions } from "./list/selection.ts";
 import { ObjectSource, type TargetCheck } from "./list/source.ts";
 import { foldsCase } from "./names/case-folding.ts";
 import { once, openReader, openWriter } from "./open-location.ts";
@@ -56,6 +56,17 @@ export interface CopyOptions extends SelectionOptions {
   readonly transformTimeout?: Duration;
 }
 
+const OPTIONS: OptionNames<CopyOptions> = {
+  ...SELECTION_OPTIONS,
+  from: true,
+  to: true,
+  fromProfile: true,
+  toProfile: true,
+  move: true,
+  transform: true,
+  transformTimeout: true,
+};
+
 /**
  * The two ends of a job that copies objects between folders, S3 and Azure Blob, or from URLs of the web. An object that the
  * target has already, by size and checksum, is left alone; each copy is compared with what its source says of it before it
@@ -75,7 +86,7 @@ export interface CopyOptions extends SelectionOptions {
  * ```
  */
 export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink: Sink<ObjectEntry> } {
-  assertObject(options, "The options of copy");
+  assertOptions(options, OPTIONS, "copy");
   const [from, to] = [parseObjectAddress(options.from), parseObjectAddress(options.to)];
   assertApartByName(from, to, options);
   const timeoutMs = milliseconds(options.transformTimeout ?? "60s", "The time limit of a transform");

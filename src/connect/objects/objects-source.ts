@@ -1,9 +1,9 @@
-import { assertObject } from "../../arguments.ts";
+import { assertOptions } from "../../arguments.ts";
 import type { Source } from "../../batch/contract.ts";
 import { parseObjectAddress } from "./address.ts";
 import { ChecksumThreads } from "./compare/checksum-threads.ts";
 import type { ObjectEntry } from "./contract.ts";
-import { ObjectSelection, type SelectionOptions } from "./list/selection.ts";
+import { ObjectSelection, SELECTION_OPTIONS, type SelectionOptions } from "./list/selection.ts";
 import { ObjectSource } from "./list/source.ts";
 import { once, openReader } from "./open-location.ts";
 
@@ -33,7 +33,7 @@ export interface ObjectsOptions extends SelectionOptions {
  * ```
  */
 export function objects(address: string, options: ObjectsOptions = {}): Source<ObjectEntry> {
-  assertObject(options, "The options of objects");
+  assertOptions(options, { ...SELECTION_OPTIONS, profile: true }, "objects");
   const location = parseObjectAddress(address);
   const checksums = { threads: new ChecksumThreads(), cache: null };
   const reader = once(() => openReader(location, options.profile ?? null, checksums));

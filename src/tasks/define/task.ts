@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
-import { assertObject, assertText, shown } from "../../arguments.ts";
+import { assertObject, assertOptions, assertText, type OptionNames, shown } from "../../arguments.ts";
 import { type Duration, endingMilliseconds, finiteMilliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
@@ -60,11 +60,32 @@ export function task(
   options: TaskOptions<unknown, Maps<unknown>> & { readonly input?: Schema | undefined },
   handler: (input: never, context: AttemptContext) => unknown,
 ): AnyTask {
-  assertObject(options, "The options of a task");
+  assertOptions(options, OPTIONS, "task");
+  if (options.backoff !== undefined)
+    assertOptions(options.backoff, { base: true, cap: true, jitter: true }, "the backoff of a task");
   const made = new DefinedTask(define(options, options.input ?? null, handler as Handler));
   register(made);
   return made;
 }
+
+const OPTIONS: OptionNames<Parameters<typeof task>[0]> = {
+  name: true,
+  queue: true,
+  retries: true,
+  backoff: true,
+  retryOn: true,
+  softLimit: true,
+  hardLimit: true,
+  isolate: true,
+  module: true,
+  rateLimit: true,
+  priority: true,
+  unique: true,
+  expires: true,
+  retention: true,
+  maps: true,
+  input: true,
+};
 
 const LINK_OPTIONS = ["delay", "priority", "queue", "expires"];
 

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { assertObject } from "../../arguments.ts";
+import { assertOptions, type OptionNames } from "../../arguments.ts";
 import { type Duration, milliseconds, optionalMilliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
@@ -69,6 +69,19 @@ export interface StartOptions {
    */
   readonly onError?: (error: unknown) => void;
 }
+
+const OPTIONS: OptionNames<StartOptions> = {
+  store: true,
+  tasks: true,
+  queues: true,
+  modules: true,
+  prefetch: true,
+  maxTasks: true,
+  maxMemory: true,
+  lease: true,
+  poisonAfter: true,
+  onError: true,
+};
 
 /** How long running tasks may continue when a worker stops. */
 export interface DrainOptions {
@@ -170,7 +183,7 @@ export class RunningWorker implements AsyncDisposable {
  */
 export async function startWorker(options: StartOptions = {}): Promise<RunningWorker> {
   assertNotLoading();
-  assertObject(options, "The options of startWorker");
+  assertOptions(options, OPTIONS, "startWorker");
   const tasks = (options.tasks ?? knownTasks()).map(({ definition }) => definition);
   if (tasks.length === 0) {
     throw new PawlError(

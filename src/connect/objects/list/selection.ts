@@ -1,3 +1,4 @@
+import type { OptionNames } from "../../../arguments.ts";
 import { type Duration, optionalMilliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
 import type { Json } from "../../../store/contract.ts";
@@ -24,6 +25,8 @@ export interface SelectionOptions {
    */
   readonly newer?: Date | Duration;
 }
+
+export const SELECTION_OPTIONS: OptionNames<SelectionOptions> = { include: true, exclude: true, newer: true };
 
 /** Which objects of a listing are taken: those that an `include` matches, where there is one, and no `exclude`. */
 export class ObjectSelection {

@@ -1,4 +1,4 @@
-import { assertObject } from "../../../arguments.ts";
+import { assertObject, assertOptions, type OptionNames } from "../../../arguments.ts";
 import type { Chunk, ChunkSizing, OpenSink, Sink, SinkContext } from "../../../batch/contract.ts";
 import { type Duration, milliseconds } from "../../../durations.ts";
 import { PawlError } from "../../../errors.ts";
@@ -32,7 +32,7 @@ import type { ChunkWrite } from "./table-writer.ts";
  * ```
  */
 export function update(options: UpdateOptions): Sink<unknown> {
-  assertObject(options, "The options of update");
+  assertOptions(options, { ...DELETE_OPTIONS, set: true }, "update");
   return { open: (context) => open("update", options, context) };
 }
 
@@ -50,7 +50,7 @@ export function update(options: UpdateOptions): Sink<unknown> {
  * ```
  */
 export function del(options: DeleteOptions): Sink<unknown> {
-  assertObject(options, "The options of del");
+  assertOptions(options, DELETE_OPTIONS, "del");
   return { open: (context) => open("delete", options, context) };
 }
 
@@ -68,6 +68,14 @@ export function insert(options: PostgresOptions): Sink<Record<string, unknown>> 
   assertObject(options, "The options of insert");
   return postgres({ onConflict: "fail", ...options });
 }
+
+const DELETE_OPTIONS: OptionNames<DeleteOptions> = {
+  url: true,
+  table: true,
+  key: true,
+  lockTimeout: true,
+  statementTimeout: true,
+};
 
 async function open(
   kind: ChangeTarget["change"],

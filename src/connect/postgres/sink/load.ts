@@ -1,4 +1,4 @@
-import { assertObject } from "../../../arguments.ts";
+import { assertOptions, type OptionNames } from "../../../arguments.ts";
 import type {
   Chunk,
   Finalization,
@@ -58,9 +58,25 @@ type Item = Record<string, unknown>;
  * ```
  */
 export function postgres(options: PostgresOptions): Sink<Record<string, unknown>> {
-  assertObject(options, "The options of postgres");
+  assertOptions(options, OPTIONS, "postgres");
   return { open: (context) => open(options, context) };
 }
+
+const OPTIONS: OptionNames<PostgresOptions> = {
+  url: true,
+  table: true,
+  key: true,
+  map: true,
+  set: true,
+  onConflict: true,
+  append: true,
+  updateIf: true,
+  deleteMissing: true,
+  maxDeletes: true,
+  resetSequence: true,
+  create: true,
+  unique: true,
+};
 
 interface Prepared {
   readonly layouts: RowLayouts;

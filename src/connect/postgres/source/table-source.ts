@@ -1,4 +1,4 @@
-import { assertObject } from "../../../arguments.ts";
+import { assertOptions, type OptionNames } from "../../../arguments.ts";
 import type {
   Chunk,
   ChunkSize,
@@ -40,7 +40,7 @@ import { checkFilter, explainFilter, TableReader, type TableView } from "./table
  * ```
  */
 export function table(options: TableOptions): Source<TableRow> {
-  assertObject(options, "The options of table");
+  assertOptions(options, TABLE_OPTIONS, "table");
   if (options.where?.trim() === "") {
     throw new PawlError(
       "postgres.where",
@@ -49,6 +49,14 @@ export function table(options: TableOptions): Source<TableRow> {
   }
   return new TableSource(options);
 }
+
+const TABLE_OPTIONS: OptionNames<TableOptions> = {
+  url: true,
+  table: true,
+  key: true,
+  columns: true,
+  where: true,
+};
 
 class TableSource implements Source<TableRow> {
   readonly #options: TableOptions;

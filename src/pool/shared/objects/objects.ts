@@ -1,4 +1,4 @@
-import { assertObject } from "../../../arguments.ts";
+import { assertOptions } from "../../../arguments.ts";
 import { shareableKind } from "../../transfer/pack.ts";
 import type { ObjectOptions, ObjectStats } from "./options.ts";
 import type { Ref } from "./ref.ts";
@@ -71,7 +71,7 @@ export function get<T>(ref: Ref<T>): Shared<T> {
  * ```
  */
 export function configureObjects(options: ObjectOptions): void {
-  assertObject(options, "What configureObjects takes");
+  assertOptions(options, { memory: true, directory: true }, "configureObjects");
   objects.configure(options);
 }
 
