@@ -60,6 +60,8 @@ interface RunEvents {
  *
  * @example
  * ```ts
+ * import { type Job, RunFailedError, run } from "pawl/batch";
+ *
  * const written = async (job: Job<unknown>) => {
  *   try {
  *     return (await run(job)).written;
