@@ -7,8 +7,11 @@ import type { Store } from "../../store/index.ts";
 import type { RunningWorker } from "../../tasks/index.ts";
 import { withTimeout } from "../../timers.ts";
 
-/** A worker that has not even tried to ask its store for so long hangs, and has to be started again. */
-const HANGS_AFTER_MS = 60_000;
+/**
+ * A worker that has not even tried to ask its store for so long hangs, and has to be started again. A store may take more than a
+ * minute until it gives up a connection that does not answer.
+ */
+const HANGS_AFTER_MS = 120_000;
 /** A worker whose store has not answered for so long is not ready. */
 const SILENT_AFTER_MS = 10_000;
 /** So long a store may take to answer a question of ours. */

@@ -62,6 +62,11 @@ export class HeldAttempts {
     return this.#renewer.ready;
   }
 
+  /** When it last began to try to renew leases, in milliseconds of `performance.now`. */
+  get triedAt(): number {
+    return this.#renewer.startedAt;
+  }
+
   /** How many attempts are running. */
   get size(): number {
     return this.#running.size;

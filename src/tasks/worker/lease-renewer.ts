@@ -34,6 +34,7 @@ export class LeaseRenewer {
   #thread: Thread | undefined;
   readonly #ready = Promise.withResolvers<void>();
   #failures = 0;
+  #startedAt = performance.now();
   #stopped = false;
 
   constructor(setup: LeaseRenewerSetup, events: LeaseRenewerEvents) {
@@ -42,6 +43,7 @@ export class LeaseRenewer {
   }
 
   start(): void {
+    this.#startedAt = performance.now();
     const thread = new Thread(THREAD, {
       workerData: this.#setup,
       name: "pawl-leases",
@@ -59,6 +61,11 @@ export class LeaseRenewer {
   /** Resolves when the first thread renews leases: before that nothing should be claimed. */
   get ready(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  /** When the latest thread was started, in milliseconds of `performance.now`: one that cannot open its store dies, and another follows. */
+  get startedAt(): number {
+    return this.#startedAt;
   }
 
   hold(claims: readonly Lease[]): void {

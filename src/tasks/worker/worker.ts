@@ -104,7 +104,8 @@ export class Worker implements AsyncDisposable, WorkerReport {
   #loop: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #nextSweep = 0;
-  #triedAt = performance.now();
+  /** When the loop last began a turn; undefined while it waits for the thread that renews leases, which asks the store first. */
+  #triedAt: number | undefined;
   #claimedAt = Number.NEGATIVE_INFINITY;
   readonly #report: (error: unknown) => void;
 
@@ -168,7 +169,8 @@ export class Worker implements AsyncDisposable, WorkerReport {
   /** See `RunningWorker.health`. */
   health(): WorkerHealth {
     const now = performance.now();
-    return { sinceTryMs: now - this.#triedAt, sinceClaimMs: now - this.#claimedAt, stopping: this.draining };
+    const triedAt = this.#triedAt ?? this.#attempts.triedAt;
+    return { sinceTryMs: now - triedAt, sinceClaimMs: now - this.#claimedAt, stopping: this.draining };
   }
 
   /** Begins to claim. The process stays alive until the worker is stopped. */
@@ -278,6 +280,7 @@ export class Worker implements AsyncDisposable, WorkerReport {
     }
     const free: string[] = [];
     for (const group of this.#groups) {
+      this.#triedAt = performance.now();
       if (await group.claim()) free.push(...group.queues);
     }
     if (free.length === 0) return POLL_MS;

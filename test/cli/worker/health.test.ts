@@ -46,17 +46,20 @@ test("a worker that waits for its store lives, and is ready when it claims", asy
 
 test("a store that does not answer makes a worker not ready, and does not have it started again", async () => {
   const check = new WorkerCheck();
-  check.claims(worker({ sinceTryMs: 4_000, sinceClaimMs: 90_000 }));
+  check.claims(worker({ sinceTryMs: 90_000, sinceClaimMs: 90_000 }));
   const { live, ready } = await answers(check);
   assert.deepEqual({ live, ready }, { live: "200 live", ready: "503 not ready: the store does not answer" });
 });
 
 test("a worker that has stopped to ask for tasks has to be started again, unless it was told to stop", async () => {
   const check = new WorkerCheck();
-  check.claims(worker({ sinceTryMs: 90_000, sinceClaimMs: 90_000 }));
-  assert.equal((await answers(check)).live, "503 not live: the worker has asked for no tasks for 90 seconds");
+  check.claims(worker({ sinceTryMs: 150_000, sinceClaimMs: 90_000 }));
+  assert.equal(
+    (await answers(check)).live,
+    "503 not live: the worker has asked for no tasks for 150 seconds",
+  );
   const stopping = new WorkerCheck();
-  stopping.claims(worker({ sinceTryMs: 90_000, sinceClaimMs: 90_000, stopping: true }));
+  stopping.claims(worker({ sinceTryMs: 150_000, sinceClaimMs: 90_000, stopping: true }));
   stopping.stops();
   const { live, ready } = await answers(stopping);
   assert.deepEqual({ live, ready }, { live: "200 live", ready: "503 not ready: the worker stops" });

@@ -231,6 +231,29 @@ test("a worker whose store has gone can still be stopped", async (t) => {
   await worker.stop();
 });
 
+test("a worker whose store goes away before its leases can be renewed still tries, and says so of its health", async (t) => {
+  const scene = await Scene.open(t);
+  // The thread that renews leases opens the store for itself, which fails.
+  const store = new Proxy(scene.store, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (name === "address") return `${value}-gone`;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const errors: unknown[] = [];
+  const worker = scene.work({}, { store, onError: (error) => errors.push(error) });
+  let longest = 0;
+  for (;;) {
+    const { sinceTryMs, sinceClaimMs } = worker.health();
+    assert.equal(sinceClaimMs, Number.POSITIVE_INFINITY);
+    if (sinceTryMs < longest && errors.length >= 2) break;
+    longest = Math.max(longest, sinceTryMs);
+    assert.ok(longest < 10_000, `has not tried for ${longest} ms`);
+    await sleep(5);
+  }
+});
+
 test("a worker with an option that makes no sense is refused, rather than busy for ever", async (context) => {
   const scene = await Scene.open(context);
   const numbers = [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY];
