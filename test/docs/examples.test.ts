@@ -119,7 +119,12 @@ describe("what the documentation shows", () => {
     const all = join(folder, "values.ts");
     writeFileSync(all, together.map((file) => `await import(${JSON.stringify(file)});`).join("\n"));
     const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
-    for (const file of [all, ...alone]) await run(process.execPath, [file], { cwd: folder, env });
+    const left = [all, ...alone];
+    const turns = Array.from({ length: 2 }, async () => {
+      for (let file = left.shift(); file !== undefined; file = left.shift())
+        await run(process.execPath, [file], { cwd: folder, env });
+    });
+    await Promise.all(turns);
   });
 });
 
