@@ -23,13 +23,13 @@ export class TimeLimitError extends PawlError {
  * ```ts
  * class Model {
  *   crash() {
- *     process.abort();
+ *     process.exit(1);
  *   }
  * }
  * callable(import.meta, Model);
  *
  * if (import.meta.main) {
- *   await using model = await actor(Model, [], { isolate: "process" });
+ *   await using model = await actor(Model, []);
  *   const error = await model.crash().catch((thrown: unknown) => thrown);
  *   console.log(error instanceof ActorDiedError); // true
  * }
