@@ -150,7 +150,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     const { value, transitions, counts } = await this.#db.write(async (transaction) => {
       const transitions = new PostgresTransitions(transaction, this.location);
       const value = await work(transitions, transaction);
-      await transaction.connection.perform(settleGroups(transitions));
+      if (transitions.hasGroups) await transaction.connection.perform(settleGroups(transitions));
       return { value, transitions, counts: await transitions.write() };
     }, options);
     if (transitions.wakes) this.notify("work");
@@ -173,7 +173,7 @@ export class PostgresDriver implements Driver<PostgresTransitions> {
     recording.catch(() => {});
     const transitions = new PostgresTransitions({ connection, recording }, this.location);
     const added = await connection.perform(enqueue(transitions, this, tasks, groups));
-    await connection.perform(settleGroups(transitions));
+    if (transitions.hasGroups) await connection.perform(settleGroups(transitions));
     await transitions.write();
     const { sql, values } = Notifications.statementIn(schema);
     connection.later(sql, values);

@@ -2,6 +2,7 @@ import { LostError, PawlError, TransientError } from "../../errors.ts";
 import { explainAccess, isNetwork, oneLine, sqlState } from "../../postgres-errors.ts";
 import { retry } from "../../retry.ts";
 import { isConflictSqlState, isDisconnectSqlState, isTransientSqlState } from "../../transient-errors.ts";
+import { noSuchRun, storeFull } from "../sql/errors.ts";
 
 /** A transaction that the server had ended before its statement came. */
 const TRANSACTION_GONE = /^25P0[12]/;
@@ -57,16 +58,8 @@ export function explain(error: unknown, location: string): unknown {
   if (code === null) return error;
   const text = oneLine((error as Error).message);
   const cause = { cause: error };
-  if (code === "53100") {
-    return new TransientError(
-      "store.full",
-      `The disk that holds the store ${location} is full: free some space, and the work continues.`,
-      cause,
-    );
-  }
-  if (brokenConstraint(error)?.endsWith("_run_id_fkey")) {
-    return new PawlError("store.no-such-run", `The store ${location} has no such run.`, cause);
-  }
+  if (code === "53100") return storeFull(location, error);
+  if (brokenConstraint(error)?.endsWith("_run_id_fkey")) return noSuchRun(location, error);
   if (code === "42P01" || code === "3F000") {
     return new PawlError(
       "store.gone",

@@ -1,5 +1,6 @@
 import { PawlError } from "../../errors.ts";
 import { foreignObject } from "../../postgres-ownership.ts";
+import { storeNewer } from "../sql/errors.ts";
 import { storeMissing } from "../state-location.ts";
 import type { Connection } from "./connection.ts";
 
@@ -288,10 +289,7 @@ export const migrations: readonly Migration[] = [
 /** Throws for tables that were made by a program so much newer that this one would harm them. */
 export function assertKnown(location: string, minCompatibleVersion: number, known = migrations.length): void {
   if (minCompatibleVersion <= known) return;
-  throw new PawlError(
-    "store.newer",
-    `The store ${location} was changed by a newer version of Pawl: update Pawl to use it.`,
-  );
+  throw storeNewer(location);
 }
 
 /** PostgreSQL 14 is the oldest that is maintained. */

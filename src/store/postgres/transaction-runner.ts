@@ -1,5 +1,5 @@
-import { PawlError } from "../../errors.ts";
 import { sqlState } from "../../postgres-errors.ts";
+import { storeClosed } from "../sql/errors.ts";
 import type { Address } from "./address.ts";
 import { type CommitMarker, CommitMarkers, MARK_WRITTEN, MARKER } from "./commit-markers.ts";
 import { type Connection, prepared } from "./connection.ts";
@@ -122,7 +122,7 @@ export class TransactionRunner {
 
   async #retrying<T>(attempt: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) {
-      throw new PawlError("store.closed", `The store ${this.location} is closed: open it again to use it.`);
+      throw storeClosed(this.location);
     }
     const running = retryTransient(attempt, this.location, this.#retryMs);
     this.#running.add(running);

@@ -25,7 +25,7 @@ export function* enqueue<T extends StateTransitions>(
   for (const id of parents) if (!states.has(id)) throw noSuchGroup(id, transitions.location);
   if (keys.length > 0) yield* cancelExpiredHolders(transitions, keys);
   const added = yield* driver.insertTasks(transitions, tasks);
-  yield* addGroups(transitions, groups);
+  if (groups.length > 0) yield* addGroups(transitions, groups);
   // Children that come when their group has failed already are cancelled like those that were there.
   for (const id of parents) {
     if (states.get(id) === "failed") yield* cancelWaiting(transitions, sql`t.group_id = ${id}`);

@@ -55,7 +55,6 @@ export function* lockGroups(ids: readonly string[]): Procedure<Map<string, Group
 
 /** Stores groups whose ids are new, in a transaction. One without children releases its callback at once. */
 export function* addGroups(transitions: StateTransitions, groups: readonly NewGroup[]): Procedure<void> {
-  if (groups.length === 0) return;
   const found = yield* all<{ id: string }>(
     sql`SELECT id FROM pawl.task WHERE id ${oneOf(groups.map(({ callback }) => callback))}`,
   );

@@ -70,6 +70,11 @@ export class StateTransitions<Task extends Transitioned = Transitioned> {
     return change;
   }
 
+  /** Whether there are groups to settle. */
+  get hasGroups(): boolean {
+    return this.#groups.size > 0;
+  }
+
   /** The groups with something new, each once; settling them may bring others. */
   takeGroups(): ReadonlyMap<string, GroupChange> {
     const taken = this.#groups;

@@ -1,8 +1,9 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
-import { PawlError, TransientError } from "../../errors.ts";
+import { TransientError } from "../../errors.ts";
 import { retry } from "../../retry.ts";
 import type { Clock } from "../clock.ts";
 import type { Value } from "../sql/dialect.ts";
+import { storeClosed } from "../sql/errors.ts";
 import { bound, type Procedure, type Step } from "../sql/statement.ts";
 import { SqliteDialect } from "./dialect.ts";
 import { explain, isBusy } from "./errors.ts";
@@ -251,7 +252,7 @@ export class Connection {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) {
-      throw new PawlError("store.closed", `The store ${this.location} is closed: open it again to use it.`);
+      throw storeClosed(this.location);
     }
   }
 }

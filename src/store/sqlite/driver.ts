@@ -150,7 +150,7 @@ export class SqliteDriver implements Driver {
     const result = await this.#db.write(() => {
       const transitions = new StateTransitions(this.location, isRecording(this.#db));
       const value = work(transitions);
-      this.#db.perform(settleGroups(transitions));
+      if (transitions.hasGroups) this.#db.perform(settleGroups(transitions));
       countTransitions(this.#db, transitions);
       if (transitions.changes.length > 0) this.#db.perform(keepChanges(transitions.changes));
       // For other processes, which poll the counter.

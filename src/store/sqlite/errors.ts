@@ -1,5 +1,6 @@
 import { PawlError, TransientError } from "../../errors.ts";
 import { isBusySqliteCode } from "../../transient-errors.ts";
+import { noSuchRun, storeFull } from "../sql/errors.ts";
 
 /** Result codes of SQLite, https://www.sqlite.org/rescode.html; extended codes hold these in their low byte. */
 const READONLY = 8;
@@ -33,7 +34,7 @@ const NO_SUCH_RUN = 787;
 export function explain(error: unknown, location: string): unknown {
   const cause = { cause: error };
   if (error instanceof Error && "errcode" in error && error.errcode === NO_SUCH_RUN) {
-    return new PawlError("store.no-such-run", `The store ${location} has no such run.`, cause);
+    return noSuchRun(location, error);
   }
   if (isBusy(error)) {
     return new TransientError(
@@ -44,11 +45,7 @@ export function explain(error: unknown, location: string): unknown {
   }
   switch (resultCode(error)) {
     case FULL:
-      return new TransientError(
-        "store.full",
-        `The disk that holds the store ${location} is full: free some space, and the work continues.`,
-        cause,
-      );
+      return storeFull(location, error);
     case IOERR:
       return new TransientError(
         "store.io",
@@ -102,11 +99,7 @@ function explainSystem(error: unknown, location: string): unknown {
       );
     case "ENOSPC":
     case "EDQUOT":
-      return new TransientError(
-        "store.full",
-        `The disk that holds the store ${location} is full: free some space, and the work continues.`,
-        { cause: error },
-      );
+      return storeFull(location, error);
     default:
       return error;
   }

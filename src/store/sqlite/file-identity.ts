@@ -19,7 +19,7 @@ export function isGone(error: unknown): boolean {
 const SETTLED_MS = 2_000;
 
 /** What a path led to when this was made, even if it leads elsewhere later. */
-class Opened {
+class OpenedPath {
   readonly path: string;
   readonly #options: { readonly bigint: boolean; readonly throwIfNoEntry: false };
   readonly #opened: Pick<Stats | BigIntStats, "dev" | "ino"> | null;
@@ -51,11 +51,11 @@ class Opened {
  * and the shared memory belong to it: a process that opens the store without them sees neither commits nor locks.
  */
 export class FileIdentity {
-  readonly #file: Opened;
-  readonly #log: Opened;
-  readonly #sharedMemory: Opened;
+  readonly #file: OpenedPath;
+  readonly #log: OpenedPath;
+  readonly #sharedMemory: OpenedPath;
   /** Of all three; null where a link leads to them, which may be led elsewhere. */
-  readonly #folder: Opened | null;
+  readonly #folder: OpenedPath | null;
   readonly #now: () => number;
   /** The folder as it was at the last check of all three; null where its last change was so recent that its times could miss another. */
   #settled: Stats | BigIntStats | null = null;
@@ -64,10 +64,10 @@ export class FileIdentity {
   constructor(location: string, now: () => number = Date.now) {
     // SQLite puts the log beside the file that a link leads to.
     const real = realpathSync(location);
-    this.#file = new Opened(location);
-    this.#log = new Opened(`${real}-wal`);
-    this.#sharedMemory = new Opened(`${real}-shm`);
-    this.#folder = real === location ? new Opened(dirname(location)) : null;
+    this.#file = new OpenedPath(location);
+    this.#log = new OpenedPath(`${real}-wal`);
+    this.#sharedMemory = new OpenedPath(`${real}-shm`);
+    this.#folder = real === location ? new OpenedPath(dirname(location)) : null;
     this.#now = now;
   }
 

@@ -21,12 +21,12 @@ const CACHE_KIB = 16 * 1024;
 /** The log is copied into the file when it has so many pages: the longer, the more often is one page copied for many. */
 const CHECKPOINT_PAGES = 4_000;
 
-interface Opened {
+interface OpenedFile {
   readonly database: DatabaseSync;
   readonly files: FileIdentity;
 }
 
-function open(location: string): Opened {
+function open(location: string): OpenedFile {
   openStateFolder(dirname(location));
   const file = openStateFile(location);
   // Who can write the log writes the store. Asked again once SQLite has made what was not there.

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
+import { storeNewer } from "../sql/errors.ts";
 
 /**
  * The schema, forward only: the version of a file is how many of these it has seen. An entry that was released is
@@ -228,10 +229,7 @@ export function assertStore(
 /** Throws for a version of the tables that a newer program has made. */
 export function assertKnown(version: number, location: string, known: number = migrations.length): void {
   if (version <= known) return;
-  throw new PawlError(
-    "store.newer",
-    `The store ${location} was written by a newer version of Pawl: update Pawl to use it.`,
-  );
+  throw storeNewer(location);
 }
 
 /** Brings the file to the latest version. Processes that do so at the same moment take turns. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimOf, claimOne, ids, newTask, settle, taskOf } from "./tasks.ts";
 
 /** Enqueueing, and the order in which tasks are claimed. */
 export function claiming(current: Current): void {
@@ -42,9 +42,8 @@ export function claiming(current: Current): void {
     const { store } = current();
     assert.deepEqual(await store.enqueue([newTask("a"), newTask("b"), newTask("a")]), ["a", "b"]);
     assert.deepEqual(await store.enqueue([newTask("b", { payload: "other" }), newTask("c")]), ["c"]);
-    const [first] = await claimOf(store);
-    assert.ok(first);
-    await store.settle([settlement(first, { state: "succeeded", value: 1 })]);
+    const first = await claimOne(store);
+    await settle(store, first, { state: "succeeded", value: 1 });
     assert.deepEqual(await store.enqueue([newTask("a")]), []);
     assert.equal((await taskOf(store, "a")).state, "succeeded");
     assert.deepEqual((await taskOf(store, "b")).payload, { id: "b" });
@@ -88,20 +87,5 @@ export function claiming(current: Current): void {
     assert.deepEqual(await claimOf(store, 0), []);
     assert.deepEqual(await store.claim({ queues: [], n: 5, leaseMs: 1, worker: "w" }), []);
     assert.deepEqual(ids(await claimOf(store, 5)), ["c"]);
-  });
-
-  test("tasks are found by id, group, queue and state, all conditions together, and never without one", async () => {
-    const { store } = current();
-    await store.enqueue([newTask("a", { flow: "g" }), newTask("b", { flow: "g", queue: "r" }), newTask("c")]);
-    await claimOf(store);
-    assert.deepEqual(ids(await store.query({ flow: "g" })), ["a", "b"]);
-    assert.deepEqual(ids(await store.query({ flow: "g", states: ["leased"] })), ["a"]);
-    assert.deepEqual(ids(await store.query({ ids: ["c", "b", "missing"] })), ["b", "c"]);
-    assert.deepEqual(ids(await store.query({ queue: "q", states: ["waiting", "dead"] })), ["c"]);
-    assert.deepEqual(await store.query({ queue: "q", states: [] }), []);
-    assert.deepEqual(await store.query({ ids: [] }), []);
-    await assert.rejects(store.query({}), TypeError);
-    await assert.rejects(store.requestCancel({}), TypeError);
-    await assert.rejects(store.makeClaimable({}), TypeError);
   });
 }

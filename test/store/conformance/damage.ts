@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimOf, claimOne, ids, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 const DAMAGED = ["", "{", "undefined", "NaN", '{"a":1}}', "{'a':1}", "\u00a0", "01"];
 const COLUMNS = ["payload", "progress", "meta", "result"] as const;
@@ -51,9 +51,8 @@ export function damage(current: Current): void {
         groups: [{ id: "j", children: 1, need: "all", callback: "callback" }],
       },
     );
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
-    await store.settle([settlement(claim, { state: "succeeded", value: [1] })]);
+    const claim = await claimOne(store);
+    await settle(store, claim, { state: "succeeded", value: [1] });
     await overwrite("m", "result", "[1");
     await assert.rejects(store.children("j", { limit: 10 }), {
       code: "store.damaged",

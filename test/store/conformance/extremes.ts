@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { PawlError } from "../../../src/errors.ts";
 import type { NewTask, TaskResult } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimed, claimOf, claimOne, ids, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 const NEVER = [Number.MAX_SAFE_INTEGER, 2 ** 53, 1e20, Number.MAX_VALUE, Number.POSITIVE_INFINITY];
 const NO_DURATION = [-1, -0.5, Number.NaN, Number.NEGATIVE_INFINITY];
@@ -45,7 +45,7 @@ export function extremes(current: Current): void {
         { state: "crashed", delayMs, error: "died", poisonAfter: 9 },
         { state: "succeeded" },
       ];
-      await store.settle([settlement(claim, results[n % results.length] as TaskResult)]);
+      await settle(store, claim, results[n % results.length] as TaskResult);
     }
     assert.deepEqual(await claimOf(store, 100), []);
     const tasks = await store.query({ queue: "q" });
@@ -85,15 +85,12 @@ export function extremes(current: Current): void {
     const lease = await claimed(store);
     for (const delayMs of NO_DURATION) {
       for (const state of ["retry", "snoozed"] as const) {
-        await assert.rejects(
-          store.settle([settlement(lease, { state, delayMs, error: "x" } as TaskResult)]),
-          {
-            code: "store.unstorable",
-          },
-        );
+        await assert.rejects(settle(store, lease, { state, delayMs, error: "x" } as TaskResult), {
+          code: "store.unstorable",
+        });
       }
     }
-    assert.deepEqual(await store.settle([settlement(lease, { state: "dead", error: "refused" })]), {
+    assert.deepEqual(await settle(store, lease, { state: "dead", error: "refused" }), {
       lost: [],
     });
     assert.equal((await taskOf(store)).state, "dead");
@@ -106,8 +103,7 @@ export function extremes(current: Current): void {
       const id = `t${n}`;
       const payload = { [text.slice(0, 9)]: text };
       await store.enqueue([newTask(id, { payload })]);
-      const [lease] = await claimOf(store);
-      assert.ok(lease);
+      const lease = await claimOne(store);
       assert.deepEqual(lease.task.payload, payload);
       await store.progress([{ ...lease, value: { note: text } }]);
       await store.settle([{ ...settlement(lease, { state: "retry", delayMs: 0, error: text }), log: text }]);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import type { Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimed, claimOf, ids, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 /** What is enqueued in the transform that ends a task. */
 export function following(current: Current): void {
@@ -38,11 +38,11 @@ export function following(current: Current): void {
     const lease = await claimed(store, "a");
     const next = [newTask("b"), newTask("c", { delayMs: 100 })];
     const broken = newTask("d", { delayMs: Number.NaN });
-    await assert.rejects(store.settle([settlement(lease, { state: "succeeded", next: [...next, broken] })]), {
+    await assert.rejects(settle(store, lease, { state: "succeeded", next: [...next, broken] }), {
       code: "store.unstorable",
     });
     assert.equal((await taskOf(store, "a")).state, "leased");
-    assert.deepEqual(await store.settle([settlement(lease, { state: "succeeded", value: 1, next })]), {
+    assert.deepEqual(await settle(store, lease, { state: "succeeded", value: 1, next }), {
       lost: [],
     });
     assert.deepEqual(
@@ -62,7 +62,7 @@ export function following(current: Current): void {
     clock.advance(1_000);
     await store.sweep({ poisonAfter: 9 });
     const result = { state: "succeeded", next: [newTask("b")] } as const;
-    assert.deepEqual(await store.settle([settlement(late, result)]), { lost: ["a"] });
+    assert.deepEqual(await settle(store, late, result), { lost: ["a"] });
     assert.deepEqual(await store.query({ ids: ["b"] }), []);
   });
 
@@ -70,7 +70,7 @@ export function following(current: Current): void {
     const { store } = current();
     const lease = await claimed(store, "a");
     await store.requestCancel({ ids: ["a"] });
-    await store.settle([settlement(lease, { state: "succeeded", value: 1, next: [newTask("b")] })]);
+    await settle(store, lease, { state: "succeeded", value: 1, next: [newTask("b")] });
     const task = await taskOf(store, "a");
     assert.deepEqual([task.state, task.result, task.settledAt !== null], ["cancelled", null, true]);
     assert.equal((await store.attempts("a")).length, 1);
@@ -83,7 +83,7 @@ export function following(current: Current): void {
     const children = [0, 1].map((index) => newTask(`m${index}`, { childOf: { group: "j", index } }));
     const next = [newTask("callback", { held: true }), ...children];
     const groups = [{ id: "j", children: 2, need: "all", callback: "callback" } as const];
-    await store.settle([settlement(lease, { state: "succeeded", next, groups })]);
+    await settle(store, lease, { state: "succeeded", next, groups });
     const claims = await claimOf(store, 9);
     assert.deepEqual(ids(claims), ["m0", "m1"]);
     await store.settle(claims.map((claim) => settlement(claim, { state: "succeeded" })));
@@ -96,7 +96,7 @@ export function following(current: Current): void {
       [newTask(child, { childOf: { group: group, index: 4 } }), newTask(`${group}.callback`, { held: true })],
       { groups: [{ id: group, children: 1, need: "all", callback: `${group}.callback` }] },
     );
-    const [claim] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+    const [claim] = await claimOf(store, 1, "w");
     assert.equal(claim?.id, child);
     return claim;
   }
@@ -120,7 +120,7 @@ export function following(current: Current): void {
     const claims = await claimOf(store, 9);
     const second = claims.find(({ id }) => id === "b");
     assert.ok(second);
-    await store.settle([settlement(second, { state: "succeeded", value: 2 })]);
+    await settle(store, second, { state: "succeeded", value: 2 });
     assert.deepEqual(await store.children("j", { limit: 9 }), [
       { index: 4, task: "b", state: "succeeded", result: 2, error: null },
     ]);
@@ -133,7 +133,7 @@ export function following(current: Current): void {
     for (const [n, successor] of [null, "other", "taken"].entries()) {
       const first = await memberOfGroup(store, `a${n}`, `j${n}`);
       const next = [newTask("taken"), newTask(`b${n}`, { delayMs: 1_000 })];
-      await store.settle([settlement(first, { state: "succeeded", next, successor })]);
+      await settle(store, first, { state: "succeeded", next, successor });
       assert.deepEqual(
         [(await store.group(`j${n}`))?.state, (await store.group(`j${n}`))?.succeeded],
         ["released", 1],
@@ -150,7 +150,7 @@ export function following(current: Current): void {
     const first = await memberOfGroup(store);
     const greedy = newTask("greedy", { childOf: { group: "j", index: 4 } });
     const next = [greedy, newTask("taken")];
-    await store.settle([settlement(first, { state: "succeeded", next, successor: "taken" })]);
+    await settle(store, first, { state: "succeeded", next, successor: "taken" });
     assert.deepEqual(await store.query({ ids: ["greedy"] }), []);
     const [child, ...others] = await store.children("j", { limit: 9 });
     assert.deepEqual([child?.task, others.length], ["a", 0]);

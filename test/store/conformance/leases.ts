@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Current } from "../conformance.ts";
-import { claimed, claimOf, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimed, claimOf, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 /** What a claim permits, and when it no longer does. */
 export function leases(current: Current): void {
@@ -11,7 +11,7 @@ export function leases(current: Current): void {
     const task = await taskOf(store);
     assert.equal(first.fence, 1);
     assert.deepEqual([task.state, task.fence, task.worker, task.due], ["leased", 1, "w1", null]);
-    await store.settle([settlement(first, { state: "snoozed", delayMs: 0 })]);
+    await settle(store, first, { state: "snoozed", delayMs: 0 });
     const [second] = await claimOf(store, 1, "w2");
     assert.equal(second?.fence, 2);
     assert.deepEqual(second?.task, await taskOf(store));
@@ -45,7 +45,7 @@ export function leases(current: Current): void {
         { state: "cancelled" },
         { state: "snoozed", delayMs: null },
       ] as const) {
-        assert.deepEqual(await store.settle([settlement(late, result)]), { lost: ["t"] });
+        assert.deepEqual(await settle(store, late, result), { lost: ["t"] });
       }
       assert.deepEqual(await taskOf(store), before);
     };
@@ -53,7 +53,7 @@ export function leases(current: Current): void {
     const [next] = await claimOf(store, 1, "w2");
     assert.ok(next);
     await bounce();
-    await store.settle([settlement(next, { state: "succeeded", value: "first" })]);
+    await settle(store, next, { state: "succeeded", value: "first" });
     await bounce();
   });
 

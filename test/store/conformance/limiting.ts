@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BucketRate, Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimOf, ids, newTask, settle, taskOf } from "./tasks.ts";
 
 const request = { queues: ["q"], n: 100, leaseMs: 60_000, worker: "w" };
 
@@ -140,7 +140,7 @@ export function limiting(current: Current): void {
     const buckets = [rate("l", 100)];
     const [claim] = await store.claim({ ...request, buckets });
     assert.ok(claim);
-    await store.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
+    await settle(store, claim, { state: "retry", delayMs: 0, error: "again" });
     assert.deepEqual(await claimOf(store, 9), []);
     assert.equal(await store.claimableInMs(["q"], buckets), 100);
     clock.advance(100);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Heartbeat, Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement } from "./tasks.ts";
+import { claimOf, ids, newTask, settle } from "./tasks.ts";
 
 const worker: Heartbeat = {
   id: "host-1-x",
@@ -58,7 +58,7 @@ export function overseeing(current: Current): void {
     const [claim] = await store.claim({ queues: ["r"], n: 1, leaseMs: 100, worker: "w" });
     assert.ok(claim);
     clock.advance(10);
-    await store.settle([settlement(claim, { state: "succeeded" })]);
+    await settle(store, claim, { state: "succeeded" });
     const { changes, last } = await other.changes(start.last, 10);
     const common = { task: "t", name: "mail", queue: "r", flow: "g" };
     assert.deepEqual(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement } from "./tasks.ts";
+import { claimOf, claimOne, ids, newTask, settle, settlement } from "./tasks.ts";
 
 async function left(store: Store): Promise<string[]> {
   return ids(await store.query({ queue: "q" }));
@@ -56,9 +56,8 @@ export function pruning(current: Current): void {
     await store.makeClaimable({ ids: ["t"] });
     clock.advance(50);
     assert.equal(await store.prune(9), 0);
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
-    await store.settle([settlement(claim, succeeded)]);
+    const claim = await claimOne(store);
+    await settle(store, claim, succeeded);
     assert.equal(await store.prune(9), 0, "it is kept from when it was settled again");
     clock.advance(50);
     assert.equal(await store.prune(9), 1);
@@ -79,7 +78,7 @@ export function pruning(current: Current): void {
       clock.advance(10);
       assert.equal(await store.prune(9), 0);
       assert.ok(claim);
-      await store.settle([settlement(claim, succeeded)]);
+      await settle(store, claim, succeeded);
     }
     assert.equal(await store.prune(9), 2);
     assert.deepEqual(await left(store), ["callback"]);
@@ -91,9 +90,8 @@ export function pruning(current: Current): void {
     await store.enqueue([newTask("callback", { held: true, retentionMs: 0 })], {
       groups: [{ id: "j", children: 0, need: "all", callback: "callback" }],
     });
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
-    await store.settle([settlement(claim, succeeded)]);
+    const claim = await claimOne(store);
+    await settle(store, claim, succeeded);
     assert.equal((await store.group("j"))?.state, "released");
     assert.equal(await store.prune(9), 1);
     assert.equal(await store.group("j"), undefined);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QueueRecord, Store, TaskState } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement } from "./tasks.ts";
+import { claimOf, claimOne, ids, newTask, settle, settlement } from "./tasks.ts";
 
 async function queueOf(store: Store, name = "q"): Promise<QueueRecord | undefined> {
   return (await store.queues()).find((queue) => queue.name === name);
@@ -53,7 +53,7 @@ export function queues(current: Current): void {
       { state: "crashed", delayMs: 5, error: "e", poisonAfter: 1 },
     ] as const;
     await store.settle(results.map((result, n) => settlement(claims[n] ?? { id: "", fence: 0 }, result)));
-    await store.settle([settlement({ id: "t0", fence: 1 }, { state: "dead", error: "late" })]);
+    await settle(store, { id: "t0", fence: 1 }, { state: "dead", error: "late" });
     await same("settled");
     clock.advance(100);
     await store.sweep({ poisonAfter: 5 });
@@ -72,9 +72,8 @@ export function queues(current: Current): void {
   test("counters are kept over openings, and settled tasks stay counted when they are cleaned up", async () => {
     const { store, reopen, clock } = current();
     await store.enqueue(["a", "b"].map((id) => newTask(id, { retentionMs: 10 })));
-    const [a] = await claimOf(store);
-    assert.ok(a);
-    await store.settle([settlement(a, { state: "succeeded" })]);
+    const a = await claimOne(store);
+    await settle(store, a, { state: "succeeded" });
     clock.advance(10);
     assert.equal(await store.prune(9), 1);
     const expected = { waiting: 1, leased: 0, succeeded: 1, dead: 0, cancelled: 0 };
@@ -90,8 +89,7 @@ export function queues(current: Current): void {
       newTask("r", { queue: "r" }),
     ]);
     const buckets = [{ bucket: "l", intervalMs: 1, burst: 9 }];
-    const [a] = await claimOf(store);
-    assert.ok(a);
+    const a = await claimOne(store);
     await store.pauseQueue("q", true);
     assert.equal((await queueOf(store))?.paused, true);
     assert.deepEqual(await store.claim({ queues: ["q"], n: 9, leaseMs: 500, worker: "w", buckets }), []);
@@ -101,7 +99,7 @@ export function queues(current: Current): void {
       ["r"],
     );
     assert.deepEqual(await store.renew([a], 1_000), { lost: [], cancelRequested: [] });
-    assert.deepEqual(await store.settle([settlement(a, { state: "succeeded" })]), { lost: [] });
+    assert.deepEqual(await settle(store, a, { state: "succeeded" }), { lost: [] });
     await store.enqueue([newTask("c")]);
     assert.equal(await store.claimableInMs(["q"]), null);
     await store.pauseQueue("q", false);

@@ -5,6 +5,21 @@ import { claimOf, ids, newTask, taskOf } from "./tasks.ts";
 
 /** Finding tasks, and acting on those that are found. */
 export function selecting(current: Current): void {
+  test("tasks are found by id, flow, queue and state, all conditions together, and never without one", async () => {
+    const { store } = current();
+    await store.enqueue([newTask("a", { flow: "g" }), newTask("b", { flow: "g", queue: "r" }), newTask("c")]);
+    await claimOf(store);
+    assert.deepEqual(ids(await store.query({ flow: "g" })), ["a", "b"]);
+    assert.deepEqual(ids(await store.query({ flow: "g", states: ["leased"] })), ["a"]);
+    assert.deepEqual(ids(await store.query({ ids: ["c", "b", "missing"] })), ["b", "c"]);
+    assert.deepEqual(ids(await store.query({ queue: "q", states: ["waiting", "dead"] })), ["c"]);
+    assert.deepEqual(await store.query({ queue: "q", states: [] }), []);
+    assert.deepEqual(await store.query({ ids: [] }), []);
+    await assert.rejects(store.query({}), TypeError);
+    await assert.rejects(store.requestCancel({}), TypeError);
+    await assert.rejects(store.makeClaimable({}), TypeError);
+  });
+
   test("tasks are found by name, by age, and by text in the payload, whatever its case", async () => {
     const { store, clock } = current();
     await store.enqueue([

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Json } from "../../../src/store/index.ts";
 import { JsonText } from "../../../src/store/internal.ts";
 import type { Current } from "../conformance.ts";
-import { claimed, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimed, claimOf, claimOne, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 /** What is given is stored as it was at the moment of the call. */
 export function snapshots(current: Current): void {
@@ -74,19 +74,18 @@ export function snapshots(current: Current): void {
       ["b", 2],
     ] as const) {
       await store.enqueue([newTask(id, { meta: { old: true } })]);
-      const [claim] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-      assert.ok(claim);
+      const claim = await claimOne(store);
       let lease = { id, fence: claim.fence };
       if (fence === 2) {
-        await store.settle([settlement(lease, { state: "snoozed", delayMs: 0 })]);
-        const [again] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
+        await settle(store, lease, { state: "snoozed", delayMs: 0 });
+        const [again] = await claimOf(store, 1, "w");
         lease = { id, fence: again?.fence ?? 0 };
       }
       const late = { id, fence: lease.fence - 1 };
       const ended = { state: "succeeded", meta: { kept: id } } as const;
-      assert.deepEqual(await store.settle([settlement(late, ended)]), { lost: [id] });
+      assert.deepEqual(await settle(store, late, ended), { lost: [id] });
       assert.deepEqual((await taskOf(store, id)).meta, { old: true });
-      assert.deepEqual(await store.settle([settlement(lease, ended)]), { lost: [] });
+      assert.deepEqual(await settle(store, lease, ended), { lost: [] });
       const { state, meta, result } = await taskOf(store, id);
       assert.deepEqual([state, meta, result], ["succeeded", { kept: id }, null]);
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Current } from "../conformance.ts";
-import { claimed, claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimed, claimOf, claimOne, ids, newTask, settle, settlement, taskOf } from "./tasks.ts";
 
 /** Taking back what no worker works on any more. */
 export function sweeping(current: Current): void {
@@ -82,8 +82,7 @@ export function sweeping(current: Current): void {
     const { store, clock } = current();
     await store.enqueue([newTask("t")]);
     for (let crash = 1; crash <= 4; crash++) {
-      const [claim] = await claimOf(store);
-      assert.ok(claim);
+      const claim = await claimOne(store);
       assert.equal(claim.task.progress, crash === 1 ? null : crash - 1);
       assert.deepEqual(await store.progress([{ id: "t", fence: claim.fence, value: crash }]), { lost: [] });
       clock.advance(1_000);
@@ -108,7 +107,7 @@ export function sweeping(current: Current): void {
     const [claim] = await claimOf(store);
     assert.equal(claim?.id, "sooner");
     assert.equal(await store.claimableInMs(["q"]), 1_000);
-    await store.settle([settlement(claim, { state: "succeeded" })]);
+    await settle(store, claim, { state: "succeeded" });
     assert.equal(await store.claimableInMs(["q"]), 1_500);
   });
 }

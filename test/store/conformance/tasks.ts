@@ -17,6 +17,13 @@ export async function claimOf(store: Store, n = 1, worker = "w1", leaseMs = 1_00
   return await store.claim({ queues: ["q"], n, leaseMs, worker });
 }
 
+/** Claims one task, which must be there. */
+export async function claimOne(store: Store, worker?: string): Promise<Claim> {
+  const [claim] = await claimOf(store, 1, worker);
+  assert.ok(claim);
+  return claim;
+}
+
 /** Enqueues one task and claims it. */
 export async function claimed(store: Store, id = "t", worker = "w1"): Promise<Lease> {
   await store.enqueue([newTask(id)]);
@@ -27,6 +34,11 @@ export async function claimed(store: Store, id = "t", worker = "w1"): Promise<Le
 
 export function settlement(lease: Lease, result: TaskResult): Settlement {
   return { id: lease.id, fence: lease.fence, result };
+}
+
+/** Settles one claim. */
+export async function settle(store: Store, lease: Lease, result: TaskResult): Promise<{ lost: string[] }> {
+  return await store.settle([settlement(lease, result)]);
 }
 
 export async function taskOf(store: Store, id = "t"): Promise<TaskRecord> {

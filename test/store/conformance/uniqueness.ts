@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Current } from "../conformance.ts";
-import { claimOf, ids, newTask, settlement, taskOf } from "./tasks.ts";
+import { claimOf, claimOne, ids, newTask, settle, taskOf } from "./tasks.ts";
 
 /** Tasks of which there is one at a time. */
 export function uniqueness(current: Current): void {
@@ -41,10 +41,9 @@ export function uniqueness(current: Current): void {
     assert.deepEqual(await store.enqueue([one("a"), one("b"), newTask("c", { unique: "l" })]), ["a", "c"]);
     assert.equal((await taskOf(store, "a")).unique, "k");
     assert.deepEqual(await store.query({ ids: ["b"] }), []);
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
+    const claim = await claimOne(store);
     assert.deepEqual(await store.enqueue([one("b")]), []);
-    await store.settle([settlement(claim, { state: "retry", delayMs: 1_000, error: "later" })]);
+    await settle(store, claim, { state: "retry", delayMs: 1_000, error: "later" });
     assert.deepEqual(await store.enqueue([one("b")]), []);
   });
 
@@ -59,9 +58,8 @@ export function uniqueness(current: Current): void {
       ] as const
     ).entries()) {
       assert.deepEqual(await store.enqueue([newTask(`t${n}`, { unique: "k" })]), [`t${n}`]);
-      const [claim] = await claimOf(store);
-      assert.ok(claim);
-      await store.settle([settlement(claim, result)]);
+      const claim = await claimOne(store);
+      await settle(store, claim, result);
     }
     assert.equal((await taskOf(store, "next")).unique, "k", "a task may be followed by one with its key");
     await store.requestCancel({ ids: ["next"] });
@@ -75,10 +73,9 @@ export function uniqueness(current: Current): void {
     const { store } = current();
     await store.enqueue([newTask("a", { unique: "k" }), newTask("b", { unique: "l" })]);
     assert.deepEqual(ids(await store.query({ unique: "k" })), ["a"]);
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
+    const claim = await claimOne(store);
     assert.deepEqual(ids(await store.query({ unique: "k" })), ["a"]);
-    await store.settle([settlement(claim, { state: "succeeded" })]);
+    await settle(store, claim, { state: "succeeded" });
     assert.deepEqual(await store.query({ unique: "k" }), []);
   });
 
@@ -132,9 +129,8 @@ export function uniqueness(current: Current): void {
   test("a task that ended gets its key again from one that has expired, and one that expired from itself", async () => {
     const { store, clock } = current();
     await store.enqueue([newTask("dead", { unique: "k" })]);
-    const [claim] = await claimOf(store);
-    assert.ok(claim);
-    await store.settle([settlement(claim, { state: "dead", error: "broken" })]);
+    const claim = await claimOne(store);
+    await settle(store, claim, { state: "dead", error: "broken" });
     await store.enqueue([newTask("expired", { unique: "k", expiresMs: 50 })]);
     clock.advance(50);
     assert.equal(await store.makeClaimable({ ids: ["dead"] }), 1);

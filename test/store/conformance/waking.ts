@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Store } from "../../../src/store/index.ts";
 import type { Current } from "../conformance.ts";
-import { newTask, settlement } from "./tasks.ts";
+import { claimOf, claimOne, newTask, settle } from "./tasks.ts";
 
 /** Resolves when the store calls; the test's own time limit is the only one. */
 function called(listen: (listener: () => void) => () => void): Promise<void> {
@@ -30,15 +30,11 @@ export function waking(current: Current): void {
       await called;
     };
     await after(() => store.enqueue([newTask("t")]));
-    const claim = async () => {
-      const [found] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-      assert.ok(found);
-      return found;
-    };
+    const claim = () => claimOne(store, "w");
     const first = await claim();
-    await after(() => store.settle([settlement(first, { state: "snoozed", delayMs: 0 })]));
+    await after(() => settle(store, first, { state: "snoozed", delayMs: 0 }));
     const second = await claim();
-    await store.settle([settlement(second, { state: "snoozed", delayMs: null })]);
+    await settle(store, second, { state: "snoozed", delayMs: null });
     await after(() => store.makeClaimable({ ids: ["t"] }));
     await claim();
     await after(() => store.sweep({ deadWorkers: ["w"], poisonAfter: 5 }));
@@ -50,15 +46,14 @@ export function waking(current: Current): void {
     const enqueued = call(store);
     await other.enqueue([newTask("t")]);
     await enqueued;
-    const [claim] = await other.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-    assert.ok(claim);
+    const claim = await claimOne(other);
     const handedBack = call(store);
-    await other.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
+    await settle(other, claim, { state: "retry", delayMs: 0, error: "again" });
     await handedBack;
     const released = call(store);
     await other.makeClaimable({ ids: ["t"] });
     await released;
-    await other.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "dead" });
+    await claimOf(other, 1, "dead");
     const takenBack = call(store);
     await other.sweep({ deadWorkers: ["dead"], poisonAfter: 5 });
     await takenBack;
@@ -87,13 +82,11 @@ export function waking(current: Current): void {
     await store.enqueue([child, newTask("callback", { held: true })], {
       groups: [{ id: "j", children: null, need: "all", callback: "callback" }],
     });
-    const [m] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-    assert.ok(m);
-    await store.settle([settlement(m, { state: "succeeded" })]);
+    const m = await claimOne(store);
+    await settle(store, m, { state: "succeeded" });
     await after(() => store.closeGroup("j", 1));
-    const [callback] = await store.claim({ queues: ["q"], n: 1, leaseMs: 1_000, worker: "w" });
-    assert.ok(callback);
-    await after(() => store.settle([settlement(callback, { state: "succeeded", next: [newTask("next")] })]));
+    const callback = await claimOne(store);
+    await after(() => settle(store, callback, { state: "succeeded", next: [newTask("next")] }));
     await store.pauseQueue("q", true);
     await after(() => store.pauseQueue("q", false));
     const { version } = await store.putSchedule({ id: "s", spec: 1, task: 1, next: clock.wall() });
@@ -109,10 +102,10 @@ export function waking(current: Current): void {
       await heard;
     };
     await store.enqueue([newTask("a"), newTask("b"), newTask("c")]);
-    const [a, b] = await store.claim({ queues: ["q"], n: 2, leaseMs: 1_000, worker: "w" });
+    const [a, b] = await claimOf(store, 2, "w");
     assert.ok(a && b);
     await after(() => store.progress([{ id: "a", fence: 1, value: 50 }]));
-    await after(() => store.settle([settlement(a, { state: "succeeded" })]));
+    await after(() => settle(store, a, { state: "succeeded" }));
     await after(() => store.requestCancel({ ids: ["c"] }));
     await after(() => store.sweep({ deadWorkers: ["w"], poisonAfter: 1 }));
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { openStore } from "../../../src/store/index.ts";
 import { TestClient, TestServer } from "../../connect/postgres/server.ts";
-import { newTask, settlement } from "../conformance/tasks.ts";
+import { newTask, settle } from "../conformance/tasks.ts";
 import { FaultyLink } from "./faulty-link.ts";
 
 let server: TestServer;
@@ -28,7 +28,7 @@ test("nothing is left in a session that a later transaction needs or would stumb
   await store.enqueue([newTask("t"), newTask("u", { bucket: "l" })]);
   const [claim] = await store.claim({ ...request, n: 1 });
   assert.ok(claim);
-  await store.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
+  await settle(store, claim, { state: "retry", delayMs: 0, error: "again" });
   const rate = { bucket: "l", intervalMs: 10, burst: 1 };
   assert.equal((await store.claim({ ...request, n: 1, buckets: [rate] })).length, 1);
   await store.makeClaimable({ queue: "q" });
@@ -66,6 +66,6 @@ test("a store that cannot be notified looks, and hears of what others did", asyn
   const [claim] = await other.claim({ ...request, n: 1 });
   assert.ok(claim);
   const handedBack = called();
-  await other.settle([settlement(claim, { state: "retry", delayMs: 0, error: "again" })]);
+  await settle(other, claim, { state: "retry", delayMs: 0, error: "again" });
   await handedBack;
 });

@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from "node:test";
 import pg from "pg";
 import { openStore, PawlError, type Store } from "../../../src/store/index.ts";
 import { TestClient, TestServer } from "../../connect/postgres/server.ts";
-import { newTask, settlement } from "../conformance/tasks.ts";
+import { newTask, settle, settlement } from "../conformance/tasks.ts";
 
 let server: TestServer;
 before(async () => {
@@ -157,7 +157,7 @@ test("a listener whose connection is cut hears again, and of what it missed", as
   const settled = called(store, "onSettled");
   const [claim] = await other.claim({ ...request, n: 1 });
   assert.ok(claim);
-  await other.settle([settlement(claim, { state: "succeeded" })]);
+  await settle(other, claim, { state: "succeeded" });
   await settled;
 });
 

@@ -6,7 +6,7 @@ import { type Store, TransientError } from "../../../src/store/index.ts";
 import { openPostgresStore } from "../../../src/store/postgres/open.ts";
 import { TestClient, TestServer } from "../../connect/postgres/server.ts";
 import { randomFrom, seed } from "../../random.ts";
-import { newTask, settlement } from "../conformance/tasks.ts";
+import { newTask, settle, settlement } from "../conformance/tasks.ts";
 import { answersCommit, asksCommit, FaultyLink } from "./faulty-link.ts";
 
 let server: TestServer;
@@ -106,7 +106,7 @@ describe("a reply that is lost", () => {
     assert.equal(claim?.fence, 1);
     proxy.stops = once(asksCommit);
     assert.ok(claim);
-    assert.deepEqual(await store.settle([settlement(claim, { state: "succeeded" })]), { lost: [] });
+    assert.deepEqual(await settle(store, claim, { state: "succeeded" }), { lost: [] });
     assert.equal(proxy.cuts, 3);
   });
 
