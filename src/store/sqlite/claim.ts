@@ -32,7 +32,7 @@ function backlogsOf(db: Connection, queues: readonly string[], buckets: readonly
   const paused = new Set(
     db.all<{ name: string }>("SELECT name FROM queue WHERE paused = 1").map((row) => row.name),
   );
-  const rates = ratesByBucket(buckets);
+  const rates = buckets.length === 0 ? [] : ratesByBucket(buckets);
   return [...new Set(queues)]
     .filter((queue) => !paused.has(queue))
     .flatMap((queue) => [
