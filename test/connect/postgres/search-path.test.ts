@@ -139,12 +139,12 @@ test("functions and operators that others have put into the search path are neve
     });
     assert.equal(summary.state, "succeeded", summary.note);
   }
-  const stepped = await scene.run({
+  const transformed = await scene.run({
     source: table({ url, table: "t" }),
     transform: (row) => ({ id: row.id, n: row.id === "7" ? "5000" : "2", v: "z" }),
     sink: update({ url, table: "t" }),
   });
-  assert.deepEqual([stepped.state, stepped.quarantined], ["succeeded", 1], stepped.note);
+  assert.deepEqual([transformed.state, transformed.quarantined], ["succeeded", 1], transformed.note);
   const gone = await scene.run({ source: table({ url, table: "t" }), sink: del({ url, table: "t" }) });
   assert.deepEqual([gone.state, gone.written], ["succeeded", gone.read], gone.note);
 });

@@ -144,9 +144,9 @@ describe("a table that has ideas of its own", () => {
          IF OLD.id % 4 = 0 THEN RETURN NULL; END IF; IF OLD.id = 7 THEN RAISE EXCEPTION 'not 7'; END IF; RETURN NEW; END $$;
        CREATE TRIGGER keep BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION keep();`,
     );
-    for (const step of [undefined, ({ id }: Readonly<Record<string, unknown>>) => ({ id, v: 2 })]) {
-      const set = step === undefined ? { v: "1" } : {};
-      const summary = await scene.change(url, { set }, step ? { transform: step } : {});
+    for (const transform of [undefined, ({ id }: Readonly<Record<string, unknown>>) => ({ id, v: 2 })]) {
+      const set = transform === undefined ? { v: "1" } : {};
+      const summary = await scene.change(url, { set }, transform ? { transform } : {});
       assert.deepEqual(resultOf(summary), ["succeeded", 100, 74, 0, 25, 1]);
     }
   });
@@ -178,11 +178,11 @@ describe("a table that has ideas of its own", () => {
        CREATE FUNCTION region_of(text) RETURNS text STABLE LANGUAGE sql AS 'SELECT name FROM regions WHERE code = $1'`,
     );
     const ids = columns.map((_, n) => n);
-    const step = ({ id, v }: Readonly<Record<string, unknown>>) => ({ id, v });
+    const transform = ({ id, v }: Readonly<Record<string, unknown>>) => ({ id, v });
     const ways = {
       load: (set: Record<string, string>) =>
         scene.load(url, `id,v\n${ids.map((id) => `${id},a\n`).join("")}`, { set }),
-      "step and set": (set: Record<string, string>) => scene.change(url, { set }, { transform: step }),
+      "transform and set": (set: Record<string, string>) => scene.change(url, { set }, { transform }),
     };
     const rows = ids.length;
     const sets = (expressions: readonly string[]) =>
@@ -221,15 +221,18 @@ describe("a table that has ideas of its own", () => {
        INSERT INTO live SELECT ROW(NULL, g)::pair FROM generate_series(1, 300) g; INSERT INTO live VALUES (ROW(NULL, NULL)::pair);
        CREATE TABLE t (k pair UNIQUE, v text);`,
     );
-    for (const step of [undefined, ({ k }: Readonly<Record<string, unknown>>) => ({ k, v: "step" })]) {
+    for (const transform of [
+      undefined,
+      ({ k }: Readonly<Record<string, unknown>>) => ({ k, v: "transform" }),
+    ]) {
       const summary = await scene.run({
         source: table({ url, table: "live" }),
-        ...(step ? { transform: step } : {}),
-        sink: update({ url, table: "live", set: step === undefined ? { v: "'set'" } : {} }),
+        ...(transform ? { transform } : {}),
+        sink: update({ url, table: "live", set: transform === undefined ? { v: "'set'" } : {} }),
       });
       assert.deepEqual(resultOf(summary), ["succeeded", 1201, 1201, 0, 0, 0]);
       const rows = await client.query("SELECT v, count(*)::int AS n FROM live GROUP BY v");
-      assert.deepEqual(rows, [{ v: step === undefined ? "set" : "step", n: 1201 }]);
+      assert.deepEqual(rows, [{ v: transform === undefined ? "set" : "transform", n: 1201 }]);
     }
     // The last row of each key wins; a key that is null as a whole is equal to nothing.
     const text = 'k,v\n"(1,)",1\n"(,)",2\n"(,x)",3\n"(,)",4\n,5\n"(1,)",6\n,7\n';
@@ -269,15 +272,15 @@ describe("a table that has ideas of its own", () => {
       (id) => ({ id, v: revoked() }),
       (id) => ({ id, v: "cut \u{1f600}".slice(0, 5) }),
     ];
-    const step = (row: Readonly<Record<string, unknown>>): object =>
+    const transform = (row: Readonly<Record<string, unknown>>): object =>
       hostile[Number(row.id)]?.(row.id) ?? { id: row.id, v: "new" };
     const { url, client } = await scene.database("CREATE TABLE t (id int PRIMARY KEY, v text)");
     const text = `id,v\n${Array.from({ length: 10 }, (_, id) => `${id},old\n`).join("")}`;
     await scene.load(url, text);
-    const written = await scene.change(url, {}, { transform: step });
+    const written = await scene.change(url, {}, { transform });
     assert.deepEqual(resultOf(written), ["succeeded", 10, 5, 0, 0, 5], `${written.note}`);
     await client.query("TRUNCATE t");
-    const loaded = await scene.load(url, text, {}, { transform: step });
+    const loaded = await scene.load(url, text, {}, { transform });
     assert.deepEqual(resultOf(loaded), ["succeeded", 10, 5, 0, 0, 5], `${loaded.note}`);
   });
 
@@ -348,8 +351,8 @@ describe("a table that has ideas of its own", () => {
        INSERT INTO t SELECT g, 0 FROM generate_series(1, 100) g;`,
     );
     const value = (id: unknown) => (Number(id) % 10 === 0 ? 999 : Number(id));
-    const stepped = await scene.change(url, {}, { transform: ({ id }) => ({ id, p: value(id) }) });
-    assert.deepEqual(resultOf(stepped), ["succeeded", 100, 90, 0, 0, 10], stepped.note);
+    const transformed = await scene.change(url, {}, { transform: ({ id }) => ({ id, p: value(id) }) });
+    assert.deepEqual(resultOf(transformed), ["succeeded", 100, 90, 0, 0, 10], transformed.note);
     const set = { p: "case when id % 10 = 1 then 999 else id end" };
     const set2 = await scene.change(url, { set });
     assert.deepEqual(resultOf(set2), ["succeeded", 100, 90, 0, 0, 10], set2.note);
@@ -414,11 +417,11 @@ describe("a table that has ideas of its own", () => {
     }
     const [one] = await client.query("SELECT c0, i FROM t WHERE pawl_n = 1");
     assert.deepEqual(one, { c0: 42, i: 4 });
-    for (const step of [undefined, (r: Readonly<Record<string, unknown>>) => ({ ...r, pawl_0: 7 })]) {
+    for (const transform of [undefined, (r: Readonly<Record<string, unknown>>) => ({ ...r, pawl_0: 7 })]) {
       const change = await scene.change(
         url,
         { set: { pawl_version: "pawl_version + 1" } },
-        (step ? { transform: step } : {}) as never,
+        (transform ? { transform } : {}) as never,
       );
       assert.deepEqual([change.state, change.written], ["succeeded", 2], change.note);
     }

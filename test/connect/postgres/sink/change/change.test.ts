@@ -87,12 +87,12 @@ describe("rows of a table in use", () => {
 
   it("are deleted, each once: those a transform picks, and those that meet the condition", async () => {
     const { url, client } = await scene.database(tickets);
-    const stepped = await scene.run({
+    const transformed = await scene.run({
       source: table({ url, table: "tickets" }),
       transform: (row) => (Number(row.id) % 3 === 0 ? row : null),
       sink: del({ url, table: "tickets" }),
     });
-    assert.deepEqual([stepped.written, stepped.skipped], [ROWS / 3, (ROWS * 2) / 3]);
+    assert.deepEqual([transformed.written, transformed.skipped], [ROWS / 3, (ROWS * 2) / 3]);
     const direct = await scene.run({
       source: table({ url, table: "tickets", where: "id % 3 = 1" }),
       sink: del({ url, table: "tickets" }),
@@ -242,14 +242,14 @@ describe("rows of a table in use", () => {
   });
 
   it("that the table refuses are kept with the reason, and are changed by a replay once that is corrected", async () => {
-    for (const way of ["step", "expression"]) {
+    for (const way of ["transform", "expression"]) {
       const { url, client } = await scene.database(
         `${tickets} ALTER TABLE tickets ADD CONSTRAINT small CHECK (n < 3000 OR id NOT IN (7, 1503, 2999))`,
       );
       const job = {
         name: `refused by ${way}`,
         source: table({ url, table: "tickets" }),
-        ...(way === "step"
+        ...(way === "transform"
           ? {
               transform: ({ id }: Readonly<Record<string, unknown>>) => ({
                 id,
@@ -283,14 +283,14 @@ describe("rows of a table in use", () => {
       const [row] = await client.query("SELECT min(n) AS n, count(*)::int AS rows FROM tickets WHERE n > 0");
       assert.deepEqual(row, { n: 3000, rows: ROWS - 1 });
       const left = await scene.store.quarantineCount(summary.run, { openOnly: true });
-      assert.equal(left, way === "step" ? 1 : 0);
+      assert.equal(left, way === "transform" ? 1 : 0);
     }
   });
 
   it("are changed once though connections end at random moments and rows are locked by others", async () => {
     const random = randomFrom(seed);
     const few = 2400;
-    for (const way of ["step", "expression"]) {
+    for (const way of ["transform", "expression"]) {
       const { url, client } = await scene.database(
         `${tickets} DELETE FROM tickets WHERE id > ${few}; TRUNCATE audit`,
       );
@@ -321,14 +321,14 @@ describe("rows of a table in use", () => {
       const summary = await scene
         .run({
           source: table({ url, table: "tickets" }),
-          ...(way === "step"
+          ...(way === "transform"
             ? { transform: ({ id, n }: Readonly<Record<string, unknown>>) => ({ id, n: Number(n) + 1 }) }
             : {}),
           sink: update({
             url,
             table: "tickets",
             lockTimeout: 10,
-            ...(way === "step" ? {} : { set: { n: "n + 1" } }),
+            ...(way === "transform" ? {} : { set: { n: "n + 1" } }),
           }),
           chunkSize: { max: 4096 },
         })
@@ -421,7 +421,7 @@ describe("rows of a table in use", () => {
       7: [7, "postgres.item"],
       11: [{ id: 11, v: Symbol("v") }, "encode"],
     };
-    const step = ({ id }: Readonly<Record<string, unknown>>) =>
+    const transform = ({ id }: Readonly<Record<string, unknown>>) =>
       (odd[Number(id)]?.[0] ?? { id, v: "new" }) as Record<string, unknown>;
     const source = table({ url, table: "t", columns: ["id"] });
     for (const [sink, refused] of [
@@ -430,7 +430,7 @@ describe("rows of a table in use", () => {
       // Of what is deleted nothing but the key is looked at.
       [del({ url, table: "t" }), [2, 3, 5, 7]],
     ] as const) {
-      const summary = await scene.run({ source, transform: step, sink });
+      const summary = await scene.run({ source, transform, sink });
       assert.equal(summary.state, "succeeded", summary.note);
       const codes: string[] = [];
       for await (const { code } of openItems(scene.store, summary.run)) codes.push(code ?? "");
@@ -513,12 +513,12 @@ describe("rows of a table in use", () => {
       CREATE TABLE tickets_a PARTITION OF tickets FOR VALUES IN ('ä', 'b"', '{c,\\');
       CREATE TABLE tickets_b PARTITION OF tickets DEFAULT;
       INSERT INTO tickets (tenant, no, doc) SELECT (array['ä','b"','{c,\\','', 'NULL'])[g % 5 + 1], g, '{"a":1}' FROM generate_series(1, ${ROWS}) g; ${audit}`);
-    const stepped = await scene.run({
+    const transformed = await scene.run({
       source: table({ url, table: "tickets" }),
       transform: (row) => ({ ...row, n: 1, doc: [row.no, "x"] }),
       sink: update({ url, table: "tickets" }),
     });
-    assert.deepEqual([stepped.state, stepped.written], ["succeeded", ROWS]);
+    assert.deepEqual([transformed.state, transformed.written], ["succeeded", ROWS]);
     assert.deepEqual(await changes(client), { once: ROWS });
     await client.query("TRUNCATE audit");
     const set = await scene.run({
@@ -565,17 +565,19 @@ describe("rows of a table in use", () => {
       await client.query(`DROP TABLE IF EXISTS moved; DROP FUNCTION IF EXISTS f();
         CREATE TABLE moved (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, other int UNIQUE);
         INSERT INTO moved SELECT g, 0, g FROM generate_series(1, 300) g; ${made}`);
-      for (const stepped of name.startsWith("given") || refused === null ? [false, true] : [false]) {
+      for (const transformed of name.startsWith("given") || refused === null ? [false, true] : [false]) {
         const own = key === undefined ? {} : { key };
         const told = await scene
           .run({
             source: table({ url, table: "moved", ...own }),
-            ...(stepped ? { transform: ({ other, ...row }: Row) => ({ ...row, n: Number(row.n) + 1 }) } : {}),
+            ...(transformed
+              ? { transform: ({ other, ...row }: Row) => ({ ...row, n: Number(row.n) + 1 }) }
+              : {}),
             sink: update({
               url,
               table: "moved",
               ...own,
-              ...(stepped ? {} : { set: { n: "n + 1", other: "-id" } }),
+              ...(transformed ? {} : { set: { n: "n + 1", other: "-id" } }),
             }),
             shards: 1,
           })
@@ -584,7 +586,7 @@ describe("rows of a table in use", () => {
           "SELECT max(n) AS most, min(n) AS least FROM moved",
         )) as [Row];
         if (refused !== null) assert.match(told.note ?? "", refused, name);
-        const times = refused !== null ? 0 : stepped ? 2 : 1;
+        const times = refused !== null ? 0 : transformed ? 2 : 1;
         assert.deepEqual([least, most], [times, times], `${name}: ${told.note}`);
       }
     }
@@ -614,12 +616,12 @@ describe("rows of a table in use", () => {
       /does not work .*\(\$1, \$2 … are parameters, and there are no values for them: write the value itself\)/;
     for (const given of ["$1", "n + $2", "(SELECT $1::int)"]) {
       await rejects(update({ url, table: "tickets", set: { n: given } }), "postgres.set", parameter);
-      for (const step of [{}, { transform: (row: object) => row }])
+      for (const job of [{}, { transform: (row: object) => row }])
         await assert.rejects(
           async () =>
             await scene.run({
               source: table({ url, table: "tickets", where: `n = ${given}` }),
-              ...step,
+              ...job,
               sink: update({ url, table: "tickets", set: { n: "'$1'" } }),
             }),
           { code: "postgres.where", message: parameter },
@@ -646,7 +648,7 @@ describe("rows of a table in use", () => {
       /GRANT UPDATE/,
     );
     await rejects(del({ url: reader.href, table: "tickets" }), "postgres.permission", /GRANT DELETE/);
-    for (const [step, code] of [
+    for (const [transform, code] of [
       [() => ({ id: 1, tokn: 2 }), /no column for "tokn".*did you mean token/],
       [() => ({ n: 2 }), /no "id", by which/],
       [({ id }: { id?: unknown }) => ({ id }), /no column .* to change/],
@@ -654,7 +656,7 @@ describe("rows of a table in use", () => {
     ] as const) {
       const summary = await scene.run({
         source,
-        transform: step as () => object,
+        transform: transform as () => object,
         sink: update({ url, table: "tickets" }),
       });
       assert.equal(summary.state, "failed");

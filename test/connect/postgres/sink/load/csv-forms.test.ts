@@ -62,7 +62,7 @@ async function load(
   table: string,
   content: string | Buffer,
   options: CsvOptions,
-  step?: (row: CsvRow) => CsvRow,
+  transform?: (row: CsvRow) => CsvRow,
   columns = "id int PRIMARY KEY, paid date, amount numeric(12,2), note text",
   selected = "id, paid::text, amount::text, note",
 ): Promise<{ rows: unknown[]; quarantined: string[]; note: string }> {
@@ -75,7 +75,7 @@ async function load(
       source: csv(path, options),
       sink: postgres({ url: db.url, table }),
       shards: 2,
-      ...(step ? { transform: step } : {}),
+      ...(transform ? { transform } : {}),
     });
     const summary = await run(job, { store }).summary();
     const quarantined: string[] = [];
@@ -95,13 +95,13 @@ test("a table is the same whether COPY or a parser reads the file, packed or not
     note: note(id),
   }));
   const same = (row: CsvRow) => ({ ...row });
-  for (const [table, content, options, step] of [
+  for (const [table, content, options, transform] of [
     ["copied", plain(), {}, undefined],
     ["parsed", foreign(), FOREIGN, undefined],
-    ["copied_step", plain(), {}, same],
-    ["parsed_step", gzipSync(foreign()), FOREIGN, same],
+    ["copied_by_transform", plain(), {}, same],
+    ["parsed_by_transform", gzipSync(foreign()), FOREIGN, same],
   ] as const) {
-    const { rows, quarantined } = await load(table, content, options, step);
+    const { rows, quarantined } = await load(table, content, options, transform);
     assert.deepEqual(quarantined, [], table);
     assert.deepEqual(rows, expected, table);
   }

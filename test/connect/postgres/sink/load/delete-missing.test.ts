@@ -60,7 +60,7 @@ describe("what a load does in the end", () => {
       const path = await scene.file(`id,v\n${rows(1, 98)}98,y\n`);
       const job = (leftOut: number) =>
         defineJob({
-          name: "stepped",
+          name: "transformed",
           source: csv(path),
           sink: postgres({ url, table: "t", deleteMissing: true, onConflict }),
           transform: (row: Record<string, unknown>) =>

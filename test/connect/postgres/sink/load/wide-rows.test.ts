@@ -56,12 +56,12 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
   it("are loaded, updated and refused one by one, with and without a transform", async () => {
     const trigger = `; CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
       CREATE TRIGGER keep BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION keep()`;
-    for (const [sql, step] of [
+    for (const [sql, transform] of [
       [wide, undefined],
       [wide + trigger, (values: unknown) => values],
     ] as const) {
       const { url, client } = await scene.database(sql);
-      const job = (step === undefined ? {} : { transform: step }) as Partial<Job<TableRow, unknown>>;
+      const job = (transform === undefined ? {} : { transform }) as Partial<Job<TableRow, unknown>>;
       const bad = { c1000: "x", r: "" };
       const first = await load(url, `${head}\n${row(1)}\n${row(2)}\n${row(3, bad)}\n${row(4)}\n`, {}, job);
       assert.deepEqual(first.counts, [3, 0, 0, 1]);
@@ -99,7 +99,7 @@ describe("rows as wide as PostgreSQL takes them, and wider", () => {
         [{ a: 2 }, [1, 2]],
       );
       // What follows is written alike, with a transform or without.
-      if (step !== undefined) continue;
+      if (transform !== undefined) continue;
       const third = await load(url, `${head}\n${row(1)}\n${row(9)}\n`, { onConflict: "fail" });
       assert.deepEqual(third.counts, [1, 0, 0, 1]);
       const set = { c1598: "c1597 + 1", c1599: '"Mixed Case" + 1' };
