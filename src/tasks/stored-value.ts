@@ -1,9 +1,9 @@
 import { errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { TaskStore } from "../store/contract.ts";
-import { JsonText, toJson } from "../store/internal.ts";
+import { JsonText } from "../store/internal.ts";
 import { parseInput, type Schema } from "./define/schema.ts";
-import { GroupResults, revived, withPlaceholders } from "./flow/group-results.ts";
+import { type GroupResults, revived, type TakenValue, withGroupsBeside } from "./flow/group-results.ts";
 import type { StoredValue } from "./flow/spec.ts";
 
 /** The type of a value after it was stored as JSON: a date is a text, a method is gone, undefined is null. */
@@ -34,7 +34,7 @@ export function take(value: unknown, what: string, mostBytes = MOST_BYTES): Take
   if (value === undefined || value === null) return NOTHING;
   let taken: TakenValue | undefined;
   try {
-    taken = takenOf(value);
+    taken = withGroupsBeside(value);
   } catch (error) {
     throw notJson(what, errorText(error).split("\n", 1)[0] ?? "");
   }
@@ -59,8 +59,7 @@ export async function checkInput(
   store: () => Promise<TaskStore>,
 ): Promise<void> {
   const input = revived(JsonText.of(value).value(), groups, store);
-  // The results of a group are not plain data that a schema could parse.
-  if (!(input instanceof GroupResults)) await parseInput(schema, input, name);
+  await parseInput(schema, input, name);
 }
 
 const NOTHING: TakenValue = { value: new JsonText("null") };
@@ -74,15 +73,4 @@ function notJson(what: string, why: string): PawlError {
 
 function megabytes(bytes: number): string {
   return (Math.ceil((bytes / 1024 ** 2) * 10) / 10).toString();
-}
-
-/** A value that was turned into JSON. */
-export interface TakenValue extends StoredValue {
-  readonly value: JsonText;
-}
-
-/** Throws what `toJson` throws; undefined where that gives undefined. */
-function takenOf(value: unknown): TakenValue | undefined {
-  const { text, takeOut } = withPlaceholders(() => toJson(value));
-  return text === undefined ? undefined : (takeOut?.(text) ?? { value: new JsonText(text) });
 }

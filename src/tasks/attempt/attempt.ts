@@ -9,12 +9,12 @@ import type { Client } from "../client/client.ts";
 import type { TaskHandle } from "../client/handle.ts";
 import type { AnyFlow, AnyTask, Anything, Definition, EnqueueOptions, InternalContext } from "../contract.ts";
 import { parseInput } from "../define/schema.ts";
-import { GroupResults, revived } from "../flow/group-results.ts";
+import { revived, type TakenValue } from "../flow/group-results.ts";
 import { PASS } from "../flow/link.ts";
 import { withSuccessors } from "../flow/next-tasks.ts";
 import type { StoredValue } from "../flow/spec.ts";
 import { Spool } from "../flow/spool.ts";
-import { type TakenValue, take } from "../stored-value.ts";
+import { take } from "../stored-value.ts";
 import { derivedId } from "../task-id.ts";
 import { metaOf, type Trace } from "../task-meta.ts";
 import { processing } from "../telemetry/otel.ts";
@@ -262,9 +262,7 @@ function inputOf(definition: Definition, task: TaskRecord, client: Client): unkn
     const { value = null, groups } = argument ?? {};
     input = map(given as never, revived(JsonText.of(value).value(), groups, store) as never);
   }
-  // The results of a group are not plain data that a schema could parse.
-  if (definition.schema === null || input instanceof GroupResults) return input;
-  return parseInput(definition.schema, input, task.name);
+  return definition.schema === null ? input : parseInput(definition.schema, input, task.name);
 }
 
 /** What a handler is given besides its input. */

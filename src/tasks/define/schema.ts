@@ -1,4 +1,5 @@
 import { PawlError } from "../../errors.ts";
+import { GroupResults } from "../flow/group-results.ts";
 
 /** A schema of zod, valibot, arktype or any other library that follows https://standardschema.dev */
 export interface Schema<Input = unknown, Output = Input> {
@@ -28,12 +29,16 @@ interface Issue {
 /** As many of the things that are wrong as one sentence can hold. */
 const MOST = 3;
 
-/** Parses an input. Throws a PawlError `task.input` that names the task, the places, and what is wrong there. */
+/**
+ * Parses an input. The results of a group are not plain data that a schema could parse, and stay as they are. Throws a PawlError
+ * `task.input` that names the task, the places, and what is wrong there.
+ */
 export async function parseInput<Output>(
   schema: Schema<unknown, Output>,
   value: unknown,
   name: string,
-): Promise<Output> {
+): Promise<Output | GroupResults<unknown>> {
+  if (value instanceof GroupResults) return value;
   const validated = schema["~standard"].validate(value);
   const result = validated instanceof Promise ? await validated : validated;
   if (result.issues === undefined) return result.value;

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { own, setOwn } from "../../own.ts";
 import type { ChildRecord, Json, TaskStore } from "../../store/contract.ts";
-import { JsonText } from "../../store/internal.ts";
+import { JsonText, toJson } from "../../store/internal.ts";
 import { metaOf } from "../task-meta.ts";
-import type { GroupResultsAt } from "./spec.ts";
+import type { GroupResultsAt, StoredValue } from "./spec.ts";
 
 /** Results that are read from the store at once. */
 const PAGE = 200;
@@ -135,7 +135,7 @@ class Placeholders {
   }
 
   /** Takes the placeholders out of the JSON, and says where they stood. */
-  takeOut(text: string): { readonly value: JsonText; readonly groups: readonly GroupResultsAt[] } {
+  takeOut(text: string): TakenValue {
     const groups: GroupResultsAt[] = [];
     const whole = { value: JSON.parse(text) as unknown };
     const open: { readonly part: object; readonly at: readonly (string | number)[] }[] = [
@@ -164,24 +164,29 @@ class Placeholders {
 let isTaking = false;
 let placeholders: Placeholders | undefined;
 
+/** A value that was turned into JSON. */
+export interface TakenValue extends StoredValue {
+  readonly value: JsonText;
+}
+
 /**
- * Calls what turns a value into JSON, in which results of groups are placeholders. `takeOut` takes them out of the text and says
- * where they stood; undefined where there are none.
+ * Turns a value into JSON, and keeps beside it where results of groups stood. Throws what `toJson` throws; undefined where that
+ * gives undefined.
  */
-export function withPlaceholders(toText: () => string | undefined): {
-  readonly text: string | undefined;
-  readonly takeOut: ((text: string) => ReturnType<Placeholders["takeOut"]>) | undefined;
-} {
+export function withGroupsBeside(value: unknown): TakenValue | undefined {
   // A `toJSON` of the program may turn another value into JSON meanwhile.
-  const outer = { isTaking, placeholders };
+  const outerIsTaking = isTaking;
+  const outerPlaceholders = placeholders;
   isTaking = true;
   placeholders = undefined;
   try {
-    const text = toText();
+    const text = toJson(value);
+    if (text === undefined) return undefined;
     // Set by `GroupResults.toJSON` meanwhile, which the compiler cannot see.
     const met = placeholders as Placeholders | undefined;
-    return { text, takeOut: met && ((taken) => met.takeOut(taken)) };
+    return met === undefined ? { value: new JsonText(text) } : met.takeOut(text);
   } finally {
-    ({ isTaking, placeholders } = outer);
+    isTaking = outerIsTaking;
+    placeholders = outerPlaceholders;
   }
 }
