@@ -28,7 +28,10 @@ export function withAssertions(code: string): string | null {
   ].join("\n");
 }
 
-/** A value without what only its spelling adds: blanks, quotes, and underscores in numbers. */
+/** A value without what only its spelling adds: blanks, commas, quotes, and underscores in numbers. */
 function inOneSpelling(text: string): string {
-  return text.replace(/[\s"'`]/g, "").replace(/(?<=\d)_(?=\d)/g, "");
+  return text
+    .replace(/["'`]|(?<=\d)_(?=\d)/g, "")
+    .replace(/[\s,]+/g, " ")
+    .replace(/ ?([[\](){}:]) ?/g, "$1");
 }
