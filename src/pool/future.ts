@@ -155,7 +155,7 @@ export interface WaitOptions {
  * await using pool = new Pool();
  * const futures = [1, 2, 3].map((n) => pool.submit((x: number) => x * x, n));
  * const { done, pending } = await wait(futures, { timeout: "30s" });
- * console.log(done.length, pending.length); // 3, 0
+ * console.log([done.length, pending.length]); // [ 3, 0 ]
  * ```
  */
 export async function wait<T>(
