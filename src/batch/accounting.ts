@@ -49,7 +49,7 @@ export function assertShardComplete(shard: Shard, counts: Counts, what: string, 
   if (shard.items === null || shard.items === counts.read) return;
   throw new PawlError(
     "run.incomplete",
-    `${what} read ${counts.read} ${unit} where the plan counted ${shard.items}: did the source change while it was read? Run it again with --restart.`,
+    `${what} read ${counts.read} ${unit} where the plan counted ${shard.items}: did the source change while it was read? Run it again with \`restart: true\`.`,
   );
 }
 

@@ -196,7 +196,7 @@ describe("a run", () => {
     target.refuse = (item) => (item % 2 === 0 ? "even" : null);
     const stopped = await run(job(new NumberSource(400), { maxQuarantined: 20 }), { store }).summary();
     assert.equal(stopped.state, "failed");
-    assert.match(stopped.note ?? "", /more than the 20 that maxQuarantined \(--max-quarantined\) allows/);
+    assert.match(stopped.note ?? "", /more than the 20 that `maxQuarantined` allows/);
     assert.ok(stopped.read < 400);
     const done = await run(job(new NumberSource(400), { maxQuarantined: "60%" }), { store }).summary();
     assert.deepEqual(
@@ -258,7 +258,7 @@ describe("a run", () => {
     const changed = new NumberSource(100, 10, "other numbers");
     await assert.rejects(
       async () => await run(job(changed), { store }).summary(),
-      /has changed since run .* --restart/,
+      /has changed since run .* `restart: true`/,
     );
     assert.equal((await run(job(changed), { store, restart: true }).summary()).state, "succeeded");
   });
@@ -291,7 +291,7 @@ describe("a run", () => {
         [first.run, "succeeded"],
       );
       assert.equal(
-        /^The transform has changed since the run began: .*--restart/m.test(notes.join("\n")),
+        /^The transform has changed since the run began: .*`restart: true`/m.test(notes.join("\n")),
         told,
         key,
       );
@@ -322,7 +322,7 @@ describe("a run", () => {
     target.guarantee = "none";
     await assert.rejects(
       async () => await run(job(new NumberSource(10)), { store }).summary(),
-      /at-least-once/,
+      /`atLeastOnce: true`/,
     );
     const summary = await run(job(new NumberSource(10), { atLeastOnce: true }), { store }).summary();
     assert.equal(summary.state, "succeeded");

@@ -30,5 +30,5 @@ export function tooManyQuarantined(
   const isShare = "share" in bound;
   if (isShare && total === null && read < JUDGE_SHARE_FROM) return null;
   if (quarantined <= (isShare ? bound.share * (total ?? read) : bound.count)) return null;
-  return `${quarantined} ${unit} are quarantined, more than the ${isShare ? bound.text : bound.count} that maxQuarantined (--max-quarantined) allows`;
+  return `${quarantined} ${unit} are quarantined, more than the ${isShare ? bound.text : bound.count} that \`maxQuarantined\` allows`;
 }

@@ -20,7 +20,7 @@ export function assertSameSource(run: RunRecord, difference: string | null): voi
   if (difference === null) return;
   throw new PawlError(
     "run.source-changed",
-    `${withoutStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or start over with --restart.`,
+    `${withoutStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or start over with \`restart: true\`.`,
   );
 }
 
@@ -46,7 +46,7 @@ export function assertSameLocations(
   if (difference === null) return;
   throw new PawlError(
     "run.other-location",
-    `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with --restart.`,
+    `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with \`restart: true\`.`,
   );
 }
 

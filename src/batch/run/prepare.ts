@@ -75,7 +75,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     if (sink.guarantee === "none" && !job.atLeastOnce) {
       throw new PawlError(
         "sink.no-guarantee",
-        `${[...sink.notes, "This sink can neither"].join(" ")} commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say --at-least-once (atLeastOnce: true) to accept that.`,
+        `${[...sink.notes, "This sink can neither"].join(" ")} commit a checkpoint with its effect nor write a chunk twice without harm, so a crash would write rows again: say \`atLeastOnce: true\` to accept that.`,
       );
     }
     if (resumed !== undefined && !dryRun) await assertSameTarget(store, resumed, sink);
@@ -89,7 +89,7 @@ export async function prepare(job: AnyJob, options: PrepareOptions): Promise<Pre
     const before = resumed === undefined || dryRun ? transform : (detailsOf(resumed).transform ?? transform);
     if (before !== transform && !takesPart)
       notes.push(
-        "The transform has changed since the run began: what was written before is as the transform made it then; --restart does all of it again.",
+        "The transform has changed since the run began: what was written before is as the transform made it then; `restart: true` does all of it again.",
       );
     const details: RunDetails = {
       source: source.name,

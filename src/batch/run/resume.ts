@@ -50,7 +50,7 @@ export async function resumeOrGiveUp(
     return { givenUp: run };
   }
   if (restart) {
-    await giveUp(store, run, "given up for a new run with --restart");
+    await giveUp(store, run, "given up for a new run with `restart: true`");
     return { givenUp: run };
   }
   const difference = sourceDifference(run, source, job.source);
@@ -92,6 +92,6 @@ export async function assertSameTarget(store: Store, run: RunRecord, sink: OpenS
   throw new PawlError(
     "run.other-target",
     `Run ${run.id} has done ${done.length} of its ${shards.length} parts, and the target does not know of ${missing.length} of them: it is another database, or was set back ` +
-      "to an earlier state; name the one that the run began with, or start over with --restart.",
+      "to an earlier state; name the one that the run began with, or start over with `restart: true`.",
   );
 }

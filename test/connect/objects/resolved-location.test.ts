@@ -59,7 +59,7 @@ async function buckets(): Promise<string> {
 const refused = (what: RegExp) => (error: Error & { code: string }) => {
   assert.equal(error.code, "run.other-location");
   assert.match(error.message, what);
-  assert.match(error.message, /--restart/);
+  assert.match(error.message, /`restart: true`/);
   return true;
 };
 const resumed = async (options: CopyOptions) =>

@@ -117,6 +117,6 @@ export class PipeChecksum {
 export function refuseOtherInput(name: string): never {
   throw new PawlError(
     "csv.other-input",
-    `${name} is not what it was when this load began: give the same input again, or start over with \`restart\`.`,
+    `${name} is not what it was when this load began: give the same input again, or start over with \`restart: true\`.`,
   );
 }

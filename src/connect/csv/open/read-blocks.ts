@@ -121,6 +121,6 @@ function joined(buffer: Buffer, front: number, rest: Buffer, bytesRead: number, 
 export function refuseChanged(name: string): never {
   throw new PawlError(
     "csv.changed",
-    `${name} changed while it was being read, so its records may have moved: put the file back as it was, or start over with \`restart\`.`,
+    `${name} changed while it was being read, so its records may have moved: put the file back as it was, or start over with \`restart: true\`.`,
   );
 }

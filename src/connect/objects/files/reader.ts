@@ -40,7 +40,7 @@ export class FileReader implements ObjectReader {
       "copy.no-folder",
       found === null
         ? `There is no folder ${this.#root} to copy from: check the path.`
-        : `${this.#root} is a file: name the folder that it lies in, and the file with include (--include).`,
+        : `${this.#root} is a file: name the folder that it lies in, and the file with \`include\`.`,
     );
   }
 

@@ -105,7 +105,7 @@ export class StoredListing {
     if (!existsSync(path)) {
       throw new PawlError(
         "copy.no-listing",
-        `The listing ${path} is not on this machine: continue where the run began, or start over with restart: true (--restart).`,
+        `The listing ${path} is not on this machine: continue where the run began, or start over with \`restart: true\`.`,
       );
     }
     return new StoredListing(path, new DatabaseSync(path, { readOnly: true, timeout: 5000 }), process);

@@ -54,8 +54,8 @@ export async function assertCopiesPresent(copies: Copies): Promise<void> {
     "copy.gone",
     `${what} not in ${writer.name} any more (${such}): ${
       moved
-        ? "THEY WERE REMOVED FROM THE SOURCE when they had been copied (move), so that only a backup has them; put them back, or start over with restart: true (--restart), which continues without them."
-        : "start over with restart: true (--restart), which copies what is missing and leaves alone what is there."
+        ? "THEY WERE REMOVED FROM THE SOURCE when they had been copied (`move: true`), so that only a backup has them; put them back, or start over with `restart: true`, which continues without them."
+        : "start over with `restart: true`, which copies what is missing and leaves alone what is there."
     }`,
   );
 }

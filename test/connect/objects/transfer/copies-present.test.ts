@@ -54,10 +54,7 @@ describe("a copy that is resumed", () => {
     const again = await interrupted({}, empty);
     assert.equal(again.state, "failed");
     assert.match(again.note ?? "", gone(OBJECTS / 2));
-    assert.match(
-      again.note ?? "",
-      /start over with restart: true \(--restart\), which copies what is missing/,
-    );
+    assert.match(again.note ?? "", /start over with `restart: true`, which copies what is missing/);
     const startedOver = await run(defineJob({ name: options.to, ...copy(options) }), {
       store,
       restart: true,
