@@ -21,6 +21,7 @@ export const foundation: readonly string[] = [
   "arguments.ts",
   "canonical-json.ts",
   "durations.ts",
+  "environment.ts",
   "error-codes.ts",
   "error-text.ts",
   "errors.ts",

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
 import { own } from "../own.ts";
+import { nameStore, storeLocation } from "../store/internal.ts";
 import { isUrl } from "../url-scheme.ts";
 import { importModule } from "./options/module.ts";
 
@@ -63,9 +64,16 @@ const PROFILE_KEYS = ["store", "modules", "queues"];
  * Throws the PawlErrors `config.file`, `config.key`, `config.value` and `config.profile`.
  */
 export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
+  return (await read(flags)).settings;
+}
+
+/** The settings, and what of the configuration names the store. */
+async function read(
+  flags: GlobalFlags,
+): Promise<{ readonly settings: PawlProfile; readonly source: string }> {
   const given = flags.config ?? NAMES.find((name) => existsSync(name));
   if (given === undefined) {
-    if (flags.profile === undefined) return {};
+    if (flags.profile === undefined) return { settings: {}, source: "" };
     throw new PawlError(
       "config.file",
       `--profile ${flags.profile} needs a configuration, and there is no ${NAMES[0]} in this folder: name it with --config.`,
@@ -91,11 +99,14 @@ export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
   }
   const { store, modules, queues } = { ...base, ...(chosen as object) } as PawlProfile;
   const folder = dirname(file);
-  return {
-    ...(store === undefined ? {} : { store: storeLocation(store, `store in ${given}`, folder) }),
+  const isOfProfile = own(chosen as Record<string, unknown>, "store") !== undefined;
+  const source = `store in ${given}${isOfProfile ? `, profile ${flags.profile},` : ""}`;
+  const settings = {
+    ...(store === undefined ? {} : { store: absoluteLocation(store, source, folder) }),
     ...(modules === undefined ? {} : { modules: modules.map((module) => resolve(folder, module)) }),
     ...(queues === undefined ? {} : { queues }),
   };
+  return { settings, source };
 }
 
 /**
@@ -103,16 +114,13 @@ export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
  * those it starts, and the commands that it prints to continue with.
  */
 export async function chooseStore(flags: GlobalFlags): Promise<void> {
-  const { store } = await settingsOf(flags);
-  if (flags.store !== undefined) process.env.PAWL_STORE = storeLocation(flags.store, "--store");
-  else if (!process.env.PAWL_STORE && store !== undefined) process.env.PAWL_STORE = store;
+  const { settings, source } = await read(flags);
+  if (flags.store !== undefined) nameStore(absoluteLocation(flags.store, "--store"), "--store");
+  else if (!process.env.PAWL_STORE && settings.store !== undefined) nameStore(settings.store, source);
 }
 
-/** Where a store is: an address, an absolute path, or what the variable of `env:NAME` holds. `what` begins the sentence that refuses it. */
-function storeLocation(given: string, what: string, folder = ""): string {
-  const location = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
-  if (!location)
-    throw new PawlError("usage.store", `${what} is ${given}, and that environment variable is not set.`);
+function absoluteLocation(given: string, source: string, folder = ""): string {
+  const location = storeLocation(given, source);
   return isUrl(location) ? location : resolve(folder, location);
 }
 

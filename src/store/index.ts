@@ -1,11 +1,11 @@
 import "../node-version.ts";
 
 import { assertObject, assertText } from "../arguments.ts";
-import { PawlError } from "../errors.ts";
-import { urlScheme } from "../url-scheme.ts";
+import { isUrl } from "../url-scheme.ts";
 import type { Clock } from "./clock.ts";
 import type { Store } from "./contract.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
+import { storeLocation } from "./state-location.ts";
 
 export { LostError, PawlError, TransientError } from "../errors.ts";
 export type { Clock } from "./clock.ts";
@@ -28,10 +28,11 @@ export interface StoreOptions {
 /**
  * Opens the store at `location`: the path of a SQLite file, which is created with its folders when it is not there, or
  * the URL of a PostgreSQL database, `postgres://user@host/database`, in which it has a schema of its own (`pawl`, or
- * another with `?schema=name`). Any number of processes may have the same store open, on any number of machines where
+ * another with `?schema=name`); or `env:NAME` for the environment variable that holds one of them. Any number of processes may have the same store open, on any number of machines where
  * it is in PostgreSQL.
  *
- * @throws {PawlError} when the location cannot serve as a store: `state.unsafe` where other users of the machine may
+ * @throws {PawlError} when the location cannot serve as a store: `store.unsupported` and `usage.store` where it is neither a path nor such
+ *   a URL, or the variable is not set, `state.unsafe` where other users of the machine may
  *   write it, `store.missing` where there is none and none may be created, `store.newer` where a newer Pawl made it
  * @throws {TransientError} when it may serve later, such as `postgres.unreachable` or `store.busy`
  * @example
@@ -44,15 +45,9 @@ export interface StoreOptions {
 export async function openStore(location: string, options: StoreOptions = {}): Promise<Store> {
   assertText(location, "The location of a store");
   assertObject(options, "The options of openStore");
-  const scheme = urlScheme(location);
-  if (scheme === null) return await openSqliteStore(location, options);
-  if (/^postgres(ql)?$/i.test(scheme)) {
-    // Loaded only here: most stores are files.
-    const { openPostgresStore } = await import("./postgres/open.ts");
-    return await openPostgresStore(location, options);
-  }
-  throw new PawlError(
-    "store.unsupported",
-    `A ${scheme}:// address cannot hold the store: give the path of a file, or a postgres:// URL.`,
-  );
+  const store = storeLocation(location, "The location of a store");
+  if (!isUrl(store)) return await openSqliteStore(store, options);
+  // Loaded only here: most stores are files.
+  const { openPostgresStore } = await import("./postgres/open.ts");
+  return await openPostgresStore(store, options);
 }

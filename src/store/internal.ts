@@ -2,4 +2,4 @@
 export { machineClock } from "./clock.ts";
 export { JsonText, toJson } from "./json-text.ts";
 export { isContentError } from "./sql/errors.ts";
-export { type StateLocation, stateLocation } from "./state-location.ts";
+export { nameStore, type StateLocation, stateLocation, storeLocation } from "./state-location.ts";

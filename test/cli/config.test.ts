@@ -6,6 +6,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { chooseStore, settingsOf } from "../../src/cli/config.ts";
 import { defineConfig } from "../../src/cli/index.ts";
+import { openStore } from "../../src/store/index.ts";
 
 const { PAWL_STORE } = process.env;
 const home = process.cwd();
@@ -90,6 +91,23 @@ test("env:NAME takes the store from a variable, and says which one is not set", 
   process.env.PAWL_TEST_URL = "postgres://db.example.org/x";
   assert.deepEqual(await settingsOf({ config: file }), { store: "postgres://db.example.org/x" });
   delete process.env.PAWL_TEST_URL;
+});
+
+test("an error about a store says whether the command line or the configuration named it", async () => {
+  const said = async (flags: Parameters<typeof chooseStore>[0]) => {
+    delete process.env.PAWL_STORE;
+    await chooseStore(flags);
+    const store = process.env.PAWL_STORE ?? "";
+    return await openStore(store, { create: false }).catch((error: Error) => error.message);
+  };
+  const file = await config(`{ store: "none.db", profiles: { other: { store: "other.db" } } }`);
+  assert.match(String(await said({ config: file })), new RegExp(`none\\.db, which store in ${file} names`));
+  const profile = await said({ config: file, profile: "other" });
+  assert.match(String(profile), new RegExp(`other\\.db, which store in ${file}, profile other, names`));
+  assert.match(
+    String(await said({ config: file, store: "third.db" })),
+    /third\.db, which --store names: correct it/,
+  );
 });
 
 test("a key that is wrong is named, with names like it", async () => {

@@ -1,5 +1,5 @@
+import { environmentValue, variableName } from "../../environment.ts";
 import { PawlError } from "../../errors.ts";
-import { own } from "../../own.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
@@ -24,9 +24,10 @@ export async function resolveDatabase(
     const { url } = await startEmbedded(location.postgres);
     return { url, stored: "embedded" };
   }
-  if (given.startsWith("env:")) {
-    const url = own(process.env, given.slice(4));
-    if (!url)
+  const name = variableName(given);
+  if (name !== null) {
+    const url = environmentValue(name);
+    if (url === undefined)
       throw new PawlError(
         "usage.database",
         `${flag} ${given} names an environment variable that is not set.`,
@@ -46,7 +47,8 @@ export async function storedDatabase(stored: string, location: StateLocation): P
 /** Gives the database with its password to a stored run: to this process and to those it starts. It may be no other database. */
 export function giveDatabase(run: RunRecord, given: string): void {
   const { into: stored } = run.job.params as unknown as { into?: string };
-  const url = given.startsWith("env:") ? own(process.env, given.slice(4)) : given;
+  const name = variableName(given);
+  const url = name === null ? given : environmentValue(name);
   if (url === undefined || (given !== stored && publicUrl(checked(url, "--url")) !== stored)) {
     throw new PawlError(
       "usage.database",

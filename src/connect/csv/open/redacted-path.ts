@@ -1,5 +1,5 @@
+import { environmentValue } from "../../../environment.ts";
 import { PawlError } from "../../../errors.ts";
-import { own } from "../../../own.ts";
 import { isUrl, isWebUrl } from "../../../url-scheme.ts";
 
 /** What a redacted URL ends with. */
@@ -54,7 +54,7 @@ export function fullUrl(redacted: string): URL {
 export function resolveEnvPath(path: string): string {
   const name = /^env:(\w+)$/.exec(path)?.[1];
   if (name === undefined) return path;
-  const url = own(process.env, name);
+  const url = environmentValue(name);
   if (!url) throw new PawlError("csv.address", `${path} names an environment variable that is not set.`);
   if (isUrl(url)) return url;
   throw new PawlError("csv.address", `${path} is not an address: give it one such as https://host/file.csv.`);

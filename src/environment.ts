@@ -1,0 +1,14 @@
+import { own } from "./own.ts";
+
+/**
+ * The value of an environment variable without the line end that a file with a secret leaves behind; undefined where the variable
+ * is not set, or empty.
+ */
+export function environmentValue(name: string, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return own(env, name)?.replace(/\r?\n$/, "") || undefined;
+}
+
+/** The name in a text such as `env:DATABASE_URL`, which stands for the value of that variable; null for any other text. */
+export function variableName(text: string): string | null {
+  return text.startsWith("env:") ? text.slice("env:".length) : null;
+}
