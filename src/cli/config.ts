@@ -4,6 +4,7 @@ import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
 import { own } from "../own.ts";
 import { nameStore, storeLocation } from "../store/internal.ts";
+import { isThenable } from "../thenable.ts";
 import { isUrl } from "../url-scheme.ts";
 import { importModule } from "./options/module.ts";
 
@@ -81,6 +82,8 @@ async function read(
   }
   const file = resolve(given);
   const { default: config } = (await importModule(file, "The configuration")) as { default?: unknown };
+  if (isThenable(config))
+    throw wrong(`${given} exports a promise by default: write await before it, export default await …`);
   assertRecord(config, `${given} must export a configuration by default: export default defineConfig({ … })`);
   assertKeys(config, [...PROFILE_KEYS, "profiles"], given);
   const { profiles = {}, ...base } = config as Record<string, unknown>;
@@ -150,8 +153,14 @@ function assertKeys(value: object, known: readonly string[], where: string): voi
 }
 
 function assertRecord(value: unknown, sentence: string): asserts value is Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  // The settings of another object, such as an instance of a class, may be where Object.keys does not find them.
+  if (typeof value === "object" && value !== null && isPlain(value)) return;
   throw wrong(sentence);
+}
+
+function isPlain(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function wrong(sentence: string): PawlError {

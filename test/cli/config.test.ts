@@ -132,6 +132,26 @@ test("a key that is wrong is named, with names like it", async () => {
   await refused(`{ store: 5 }`, "config.value", /^store in config-\d+\.ts must be a text/);
   await refused(`{ modules: "tasks.ts" }`, "config.value", /must be a list of paths/);
   await refused(`{ queues: { mail: 0 } }`, "config.value", /^queue "mail" in .* whole number of slots/);
+  await refused(
+    `Promise.resolve({ store: "x.db" })`,
+    "config.value",
+    /^config-\d+\.ts exports a promise by default: write await/,
+  );
+  await refused(`{ then() {} }`, "config.value", /exports a promise by default/);
+  for (const other of [
+    "new (class { get store() { return 'x.db'; } })()",
+    "new Map([['store', 'x.db']])",
+    "[]",
+    "() => ({})",
+    "new Date()",
+  ])
+    await refused(other, "config.value", /must export a configuration by default/);
+  await refused(`{ profiles: { a: new Map() } }`, "config.value", /profile a must be an object/);
+  await refused(
+    `{ queues: new Map([["mail", 1]]) }`,
+    "config.value",
+    /^queues in config-\d+\.ts must be an object/,
+  );
   await refused(`null`, "config.value", /must export a configuration by default/);
 });
 
