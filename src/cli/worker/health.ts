@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { BlockList, isIP, type Socket } from "node:net";
+import { environmentValue } from "../../environment.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store } from "../../store/index.ts";
 import type { RunningWorker } from "../../tasks/index.ts";
@@ -18,6 +19,9 @@ const SILENT_AFTER_MS = 10_000;
 const ANSWER_MS = 2_000;
 /** A supervisor needs one or two. */
 const MOST_CONNECTIONS = 32;
+
+/** A token as it arrives in a header: who receives it removes blanks around it, and other characters have no encoding there. */
+const CARRIED = /^[!-~]([ -~]*[!-~])?$/;
 
 /** How `pawl worker` is, for a supervisor: whether to start it again, and whether it works. */
 export class WorkerCheck {
@@ -68,16 +72,22 @@ export class WorkerCheck {
  */
 export async function serveHealth(address: string, check: WorkerCheck): Promise<Server> {
   const { host, port } = parseAddress(address);
-  const token = process.env.PAWL_HEALTH_TOKEN || null;
-  if (!isLoopback(host) && token === null) {
+  const token = isLoopback(host) ? null : (environmentValue("PAWL_HEALTH_TOKEN") ?? "");
+  if (token === "") {
     throw new PawlError(
       "usage.health",
       `--health ${address} can be reached from other machines: set PAWL_HEALTH_TOKEN, which requests have to bring, or use 127.0.0.1:${port}.`,
     );
   }
+  if (token !== null && !CARRIED.test(token)) {
+    throw new PawlError(
+      "usage.health",
+      "PAWL_HEALTH_TOKEN cannot be sent in a header: use letters, digits and punctuation of ASCII, without a blank at its beginning or end.",
+    );
+  }
   const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, async (request, response) => {
     const path = (request.url ?? "").split("?", 1)[0];
-    const [status, text] = !isAllowed(request, isLoopback(host) ? null : token)
+    const [status, text] = !isAllowed(request, token)
       ? [401, "the token of PAWL_HEALTH_TOKEN is missing"]
       : path === "/live"
         ? answer("live", check.whyNotLive())
@@ -128,8 +138,9 @@ function answer(word: string, why: string | null): [status: number, text: string
 
 function isAllowed(request: IncomingMessage, token: string | null): boolean {
   if (token === null) return true;
-  const given = Buffer.from(request.headers.authorization ?? "");
-  const wanted = Buffer.from(`Bearer ${token}`);
+  // The name of a scheme is the same in small letters and in capitals.
+  const given = Buffer.from(/^bearer +(.*)$/i.exec(request.headers.authorization ?? "")?.[1] ?? "");
+  const wanted = Buffer.from(token);
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 

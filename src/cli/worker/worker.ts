@@ -1,3 +1,4 @@
+import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { basename, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -72,7 +73,10 @@ export async function worker(
   const location = stateLocation().store;
   useStore(location);
   const check = new WorkerCheck();
-  if (flags.health !== undefined) await serveHealth(flags.health, check);
+  if (flags.health !== undefined) {
+    const { address, family, port } = (await serveHealth(flags.health, check)).address() as AddressInfo;
+    say(`answers /live and /ready at ${family === "IPv6" ? `[${address}]` : address}:${port}`);
+  }
   const systemd = SystemdNotifier.of(say);
   const jobs: string[] = [];
   for (const module of modules) {

@@ -89,6 +89,41 @@ test("an address that other machines can reach wants a token", async () => {
   assert.equal((await answers(check, "0.0.0.0:0", { authorization: "Bearer s3cret" })).live, "200 live");
 });
 
+test("a token that no header can carry is refused at the start, and the line end of a file with a secret does not count", async () => {
+  const check = new WorkerCheck();
+  for (const token of [
+    " s3cret",
+    "s3cret ",
+    "  ",
+    "\t",
+    "schlüssel",
+    "a\nb",
+
+    "s3cret\n\n",
+    "“s3cret”",
+  ]) {
+    process.env.PAWL_HEALTH_TOKEN = token;
+    await assert.rejects(serveHealth("0.0.0.0:0", check), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "usage.health");
+      assert.match(error.message, /^PAWL_HEALTH_TOKEN cannot be sent in a header: /);
+      assert.ok(!error.message.includes("s3cret"));
+      return true;
+    });
+  }
+  process.env.PAWL_HEALTH_TOKEN = "\n";
+  await assert.rejects(serveHealth("0.0.0.0:0", check), { message: /set PAWL_HEALTH_TOKEN/ });
+  for (const end of ["", "\n", "\r\n"]) {
+    process.env.PAWL_HEALTH_TOKEN = `a s3cret!${end}`;
+    for (const scheme of ["Bearer", "bearer", "BEARER "])
+      assert.equal(
+        (await answers(check, "0.0.0.0:0", { authorization: `${scheme} a s3cret!` })).live,
+        "200 live",
+      );
+    assert.match((await answers(check, "0.0.0.0:0", { authorization: "a s3cret!" })).live, /^401 /);
+    assert.match((await answers(check, "0.0.0.0:0", { authorization: "Bearer " })).live, /^401 /);
+  }
+});
+
 test("an address that does not parse, or is taken, is refused in one sentence", async () => {
   const check = new WorkerCheck();
   for (const address of ["abc", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:1"])
