@@ -41,10 +41,19 @@ export async function failureReasons(store: Store, run: string): Promise<Failure
   return [...found.values()].sort((a, b) => b.count - a.count);
 }
 
+/**
+ * Where a value ends in the sentences of PostgreSQL and of the readers: a value may hold quotation marks and parentheses itself, so the
+ * last place counts at which one of these sentences continues.
+ */
+const KEY = /=\(.*\)(?= already exists| is not present| is still referenced| conflicts with|\.?$)/s;
+const VALUE = /(: "|\bvalue "|\bToken ").*(?:"(?= is | \(|\.?$)|…$)/s;
+
 /** A reason without the values of its item, such as the key that violates a constraint, a text that is not a number, or a count. */
 function kindOf(reason: string): string {
   return reason
+    .replace(KEY, "=(…)")
     .replaceAll(/=\(.*?\)(?=\s|\.|$)/gs, "=(…)")
+    .replace(VALUE, '$1…"')
     .replaceAll(/((?:: |\bvalue )")[^"]*(")/g, "$1…$2")
     .replaceAll(/(?<![\w("$])\d[\d.,:-]*(?<=\d)(?!\w)/g, "…");
 }
