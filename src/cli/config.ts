@@ -1,5 +1,6 @@
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { errorReason } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
 import { own } from "../own.ts";
@@ -7,6 +8,7 @@ import { nameStore, storeLocation } from "../store/internal.ts";
 import { isThenable } from "../thenable.ts";
 import { isUrl } from "../url-scheme.ts";
 import { importModule } from "./options/module.ts";
+import { besideResult } from "./terminal/output.ts";
 
 /** What a profile of the configuration says, and the configuration itself for all profiles. */
 export interface PawlProfile {
@@ -68,11 +70,14 @@ export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
   return (await read(flags)).settings;
 }
 
-/** The settings, and what of the configuration names the store. */
-async function read(
-  flags: GlobalFlags,
-): Promise<{ readonly settings: PawlProfile; readonly source: string }> {
-  const given = flags.config ?? NAMES.find((name) => existsSync(name));
+interface ReadSettings {
+  readonly settings: PawlProfile;
+  /** What of the configuration names the store. */
+  readonly source: string;
+}
+
+async function read(flags: GlobalFlags): Promise<ReadSettings> {
+  const given = flags.config ?? NAMES.find(isThere);
   if (given === undefined) {
     if (flags.profile === undefined) return { settings: {}, source: "" };
     throw new PawlError(
@@ -81,7 +86,27 @@ async function read(
     );
   }
   const file = resolve(given);
-  const { default: config } = (await importModule(file, "The configuration")) as { default?: unknown };
+  // What a configuration prints is not the result of a command, which may have to be JSON.
+  const module = await besideResult(() => importModule(file, "The configuration"));
+  try {
+    return settingsIn((module as { default?: unknown }).default, given, flags);
+  } catch (error) {
+    if (error instanceof PawlError) throw error;
+    // A getter of the configuration has thrown.
+    throw wrong(`${given} cannot be read: ${errorReason(error)}`);
+  }
+}
+
+/** A link that leads nowhere is there as well: it is refused when it is imported, and not passed over. */
+function isThere(name: string): boolean {
+  try {
+    return lstatSync(name, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function settingsIn(config: unknown, given: string, flags: GlobalFlags): ReadSettings {
   if (isThenable(config))
     throw wrong(`${given} exports a promise by default: write await before it, export default await …`);
   assertRecord(config, `${given} must export a configuration by default: export default defineConfig({ … })`);
@@ -101,7 +126,7 @@ async function read(
     );
   }
   const { store, modules, queues } = { ...base, ...(chosen as object) } as PawlProfile;
-  const folder = dirname(file);
+  const folder = dirname(resolve(given));
   const isOfProfile = own(chosen as Record<string, unknown>, "store") !== undefined;
   const source = `store in ${given}${isOfProfile ? `, profile ${flags.profile},` : ""}`;
   const settings = {
@@ -133,7 +158,7 @@ function checkProfile(profile: unknown, where: string): void {
   const { store, modules, queues } = profile;
   if (store !== undefined && (typeof store !== "string" || store === ""))
     throw wrong(`store in ${where} must be a text: a file, postgres://… or env:NAME`);
-  if (modules !== undefined && !(Array.isArray(modules) && modules.every((each) => typeof each === "string")))
+  if (modules !== undefined && !(Array.isArray(modules) && modules.every(isPath)))
     throw wrong(`modules in ${where} must be a list of paths`);
   if (queues === undefined) return;
   assertRecord(queues, `queues in ${where} must be an object, such as { mail: 16 }`);
@@ -141,6 +166,10 @@ function checkProfile(profile: unknown, where: string): void {
     if (!Number.isSafeInteger(slots) || Number(slots) < 1)
       throw wrong(`queue "${queue}" in ${where} must have a whole number of slots, of at least 1`);
   }
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === "string" && value.trim() !== "";
 }
 
 function assertKeys(value: object, known: readonly string[], where: string): void {

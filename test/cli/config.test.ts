@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -131,6 +131,7 @@ test("a key that is wrong is named, with names like it", async () => {
   await refused(FULL, "config.profile", /has no profile "__proto__": it has production\.$/, "__proto__");
   await refused(`{ store: 5 }`, "config.value", /^store in config-\d+\.ts must be a text/);
   await refused(`{ modules: "tasks.ts" }`, "config.value", /must be a list of paths/);
+  await refused(`{ modules: [""] }`, "config.value", /must be a list of paths/);
   await refused(`{ queues: { mail: 0 } }`, "config.value", /^queue "mail" in .* whole number of slots/);
   await refused(
     `Promise.resolve({ store: "x.db" })`,
@@ -153,6 +154,40 @@ test("a key that is wrong is named, with names like it", async () => {
     /^queues in config-\d+\.ts must be an object/,
   );
   await refused(`null`, "config.value", /must export a configuration by default/);
+});
+
+test("a configuration that is a link to nothing is refused, and not passed over", async () => {
+  await symlink(join(folder, "gone.ts"), join(folder, "pawl.config.ts"));
+  await assert.rejects(settingsOf({}), {
+    code: "usage.module",
+    message: /is a link to a file that does not exist/,
+  });
+});
+
+test("what a configuration throws when it is read is told in a sentence", async () => {
+  const throws = async (content: string) =>
+    await assert.rejects(settingsOf({ config: await config(content) }), {
+      code: "config.value",
+      message: /^config-\d+\.ts cannot be read: no secret today\.$/,
+    });
+  const thrower = `throw new Error("no secret today.")`;
+  await throws(`{ get store() { ${thrower} } }`);
+  await throws(`{ queues: { get mail() { ${thrower} } } }`);
+  await throws(`new Proxy({}, { ownKeys() { ${thrower} } })`);
+});
+
+test("what a configuration prints does not stand among the results of a command", async (t) => {
+  const printed: unknown[] = [];
+  const told: unknown[] = [];
+  t.mock.method(process.stdout, "write", (text: unknown) => printed.push(text) > 0);
+  t.mock.method(process.stderr, "write", (text: unknown) => told.push(text) > 0);
+  const file = await config(`(console.log("from the configuration"), process.stdout.write("x"), {})`);
+  assert.deepEqual(await settingsOf({ config: file }), {});
+  console.log("result");
+  t.mock.restoreAll();
+  // The runner of the tests writes bytes to standard output.
+  const texts = printed.filter((each) => typeof each === "string");
+  assert.deepEqual([texts, told], [["result\n"], ["from the configuration\n", "x"]]);
 });
 
 test("defineConfig gives back what it gets", () => {

@@ -1,16 +1,38 @@
-import { access, readFile } from "node:fs/promises";
+import { lstat, readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { TransformContext, TransformResult } from "../../batch/index.ts";
 import { errorText } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { unlessNothingIsLeft } from "../nothing-left.ts";
+import { tell } from "../terminal/output.ts";
+import { visible } from "../terminal/visible.ts";
+
+/** A module that takes longer to load is told about, since the command does nothing else meanwhile. */
+const LOADING_MS = 10_000;
 
 /** Imports a module of the user's; `what` says in messages what it is for. */
 export async function importModule(path: string, what: string): Promise<unknown> {
-  await access(path).catch(() => {
-    throw new PawlError("usage.module", `${what} ${path} does not exist: check the path.`);
-  });
+  const found = await stat(path).catch(() => null);
+  if (found === null) {
+    const isLink = await lstat(path).then(
+      (link) => link.isSymbolicLink(),
+      () => false,
+    );
+    throw new PawlError(
+      "usage.module",
+      `${what} ${path} ${isLink ? "is a link to a file that does not exist: correct the link" : "does not exist: check the path"}.`,
+    );
+  }
+  if (found.isDirectory())
+    throw new PawlError("usage.module", `${what} ${path} is a folder: name a file in it.`);
+  const loading = setTimeout(
+    () =>
+      tell(
+        visible(`${what} ${path} is still loading after 10 seconds: an await at its top level has not ended`),
+      ),
+    LOADING_MS,
+  ).unref();
   try {
     return await unlessNothingIsLeft(
       import(pathToFileURL(path).href),
@@ -29,6 +51,8 @@ export async function importModule(path: string, what: string): Promise<unknown>
       `${what} ${path} could not be imported: ${why}${advice === undefined ? "" : `: ${advice}`}.`,
       { cause: error },
     );
+  } finally {
+    clearTimeout(loading);
   }
 }
 

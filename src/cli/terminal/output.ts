@@ -18,6 +18,18 @@ export function print(text: string | readonly string[]): void {
   process.stdout.write(`${typeof text === "string" ? harmless(text) : text.map(visible).join("\n")}\n`);
 }
 
+/** Runs `work`, and sends to standard error what foreign code writes to standard output meanwhile: only the result belongs there. */
+export async function besideResult<T>(work: () => Promise<T>): Promise<T> {
+  const { stdout, stderr } = process;
+  const { write } = stdout;
+  stdout.write = stderr.write.bind(stderr);
+  try {
+    return await work();
+  } finally {
+    stdout.write = write;
+  }
+}
+
 /** Writes lines to standard error: what is said beside the result. */
 export function tell(text: string): void {
   process.stderr.write(`${harmless(text)}\n`);
