@@ -5,7 +5,7 @@ import { PawlError } from "../../errors.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { resolveDatabase } from "../options/database.ts";
+import { type DatabaseFlags, databaseFlag, resolveDatabase } from "../options/database.ts";
 import {
   given,
   lacking,
@@ -30,7 +30,7 @@ import {
 } from "./job.ts";
 
 /** The flags of `pawl backfill`, as the command line gives them. */
-export interface BackfillFlags extends StartFlags, ThrottleFlags {
+export interface BackfillFlags extends StartFlags, ThrottleFlags, DatabaseFlags {
   url?: string;
   table: string;
   key?: string;
@@ -60,7 +60,7 @@ export async function backfill(flags: BackfillFlags, store: Store, location: Sta
   }
   const tuning = tuningOf(flags);
   const shape = backfillParams(flags);
-  const database = await resolveDatabase(flags.url, location, "--url");
+  const database = await resolveDatabase(flags.url, location, databaseFlag(flags, "url"));
   const params: BackfillParams = { ...shape, into: database.stored };
   if (!flags.dryRun) await refuseChangingAgain(params, store);
   const job = await backfillJob(params, tuning, database.url);

@@ -12,7 +12,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { isUrl } from "../../url-scheme.ts";
-import { resolveDatabase } from "../options/database.ts";
+import { type DatabaseFlags, databaseFlag, resolveDatabase } from "../options/database.ts";
 import {
   given,
   parseAssignments,
@@ -30,7 +30,7 @@ import { asInterruptedLoad, otherLoadNote, refuseAddingAgain } from "./interrupt
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
-export interface LoadFlags extends StartFlags, CsvFlags {
+export interface LoadFlags extends StartFlags, CsvFlags, DatabaseFlags {
   into?: string;
   table: string;
   key?: string;
@@ -94,7 +94,7 @@ async function begun(
   }
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: redactPaths(files) } };
   const shape = await loadParams(files, flags);
-  const database = await resolveDatabase(flags.into, location, "--into");
+  const database = await resolveDatabase(flags.into, location, databaseFlag(flags, "into"));
   const beside = { url: database.url, store, hasPipe: pipe !== undefined };
   const given: LoadParams = { ...shape, into: database.stored };
   const params = flags.dryRun ? given : await asInterruptedLoad(given, beside);

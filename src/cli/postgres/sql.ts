@@ -1,18 +1,17 @@
 import { runSqlTexts } from "../../connect/postgres/internal.ts";
 import { stateLocation } from "../../store/internal.ts";
-import { resolveDatabase } from "../options/database.ts";
+import { type DatabaseFlags, databaseFlag, resolveDatabase } from "../options/database.ts";
 import { write } from "../terminal/output.ts";
 import { harmlessJson, visible } from "../terminal/visible.ts";
 
 /** The flags of `pawl sql`, as the command line gives them. */
-export interface SqlFlags {
-  readonly url?: string;
+export interface SqlFlags extends DatabaseFlags {
   readonly json?: boolean;
 }
 
 /** `pawl sql STATEMENT`: prints the rows of one statement. */
 export async function sql(statement: string, flags: SqlFlags): Promise<void> {
-  const { url } = await resolveDatabase(flags.url, stateLocation(), "--url");
+  const { url } = await resolveDatabase(flags.url, stateLocation(), databaseFlag(flags, "url"));
   const { columns, rows } = await runSqlTexts(url, statement);
   if (flags.json) {
     const names = uniqueNames(columns.map(({ name }) => name));

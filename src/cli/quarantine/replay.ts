@@ -4,7 +4,7 @@ import { prepare, UNFINISHED } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { giveDatabase } from "../options/database.ts";
+import { type DatabaseFlags, giveDatabase } from "../options/database.ts";
 import { REPLAY_MODULE } from "../runs/built-in-jobs.ts";
 import { executeAndShow } from "../runs/execute.ts";
 import { jobOf, type ReplayParams } from "../runs/resolve-job.ts";
@@ -12,10 +12,9 @@ import { checkFixedFile } from "./fixed-file.ts";
 import { originOf } from "./origin.ts";
 
 /** The flags of `pawl quarantine replay`, as the command line gives them. */
-export interface ReplayFlags {
+export interface ReplayFlags extends DatabaseFlags {
   readonly json?: boolean;
   readonly from?: string;
-  readonly url?: string;
   readonly restart?: boolean;
 }
 
@@ -37,7 +36,7 @@ export async function replay(
     throw new PawlError("replay.nothing", `Run ${run.id} has no items in quarantine.`);
   }
   await assertNoOther(run, from, store);
-  if (flags.url !== undefined) giveDatabase(run, flags.url);
+  giveDatabase(run, flags);
   const params: ReplayParams = { of: run.id, from };
   const reference: JobReference = {
     name: `replay of ${run.job.name}`,

@@ -6,7 +6,7 @@ import { PawlError } from "../../errors.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { giveDatabase } from "../options/database.ts";
+import { type DatabaseFlags, giveDatabase } from "../options/database.ts";
 import { parsePairs } from "../options/parse.ts";
 import { detach } from "./detach.ts";
 import { executeAndShow } from "./execute.ts";
@@ -19,10 +19,9 @@ export interface RunFlags extends StartFlags {
 }
 
 /** The flags of `pawl resume`. */
-export interface ResumeFlags {
+export interface ResumeFlags extends DatabaseFlags {
   readonly detach?: boolean;
   readonly json?: boolean;
-  readonly url?: string;
 }
 
 /** `pawl run JOB.ts`: begins the job's run, or resumes the one that was interrupted. */
@@ -49,7 +48,7 @@ export async function resume(
   location: StateLocation,
 ): Promise<void> {
   assertResumable(run);
-  if (flags.url !== undefined) giveDatabase(run, flags.url);
+  giveDatabase(run, flags);
   if (flags.detach) {
     await detach(run.id, null, location, flags.json ?? false);
     return;

@@ -41,6 +41,7 @@ export const commands: readonly Case[] = [
   wrong(["--transform", "clean.ts"], /The transform .*clean\.ts does not exist/),
   wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
   wrong(["--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable that is not set/),
+  wrong(["--url", "env:NOWHERE"], /--url env:NOWHERE names an environment variable that is not set/),
   wrong(["--frobnicate"], /unknown option '--frobnicate'/),
   {
     name: "--detach with standard input",

@@ -53,6 +53,14 @@ export const repairs: Stories = {
     await using scene = await loaded(server);
     const { run } = await statusOf(scene);
     await scene.query("INSERT INTO people VALUES (77, 'Boss'); ALTER TABLE people ALTER name DROP NOT NULL");
+    for (const flag of ["--into", "--url"]) {
+      const other = await scene.pawl(["quarantine", "replay", run, flag, `${scene.url}_other`]);
+      assert.equal(other.code, 2);
+      assert.match(
+        other.err,
+        new RegExp(`: ${flag} can only give the same database again, with its password\\.\n$`),
+      );
+    }
     const first = await scene.pawl(["quarantine", "replay", run, "--into", scene.url]);
     assert.equal(first.code, 3, first.err);
     assert.deepEqual(await ids(scene), [1, 3, 4, 5, 77]);
