@@ -41,7 +41,6 @@ export const commands: readonly Case[] = [
   wrong(["--transform", "clean.ts"], /The transform .*clean\.ts does not exist/),
   wrong(["--into", "mysql://localhost/x"], /--into takes a URL such as postgres:\/\//),
   wrong(["--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable that is not set/),
-  wrong(["--url", "env:NOWHERE"], /--url env:NOWHERE names an environment variable that is not set/),
   wrong(["--frobnicate"], /unknown option '--frobnicate'/),
   {
     name: "--detach with standard input",
@@ -53,6 +52,7 @@ export const commands: readonly Case[] = [
   refused(["load", "people.csv"], /the option '--table <table>' is missing/),
   refused(["load", "people.csv", "--tabel", "people"], /unknown option '--tabel', did you mean --table\?/),
   refused(["backfill", "--set", "a=1"], /the option '--table <table>' is missing/),
+  refused(["sql", "SELECT 1", "--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable/),
   refused(["status", "zzz"], /There is no store at .*store\.db, which PAWL_STORE names: correct it/),
   refused(["resume", "last"], /There is no store at .*store\.db, which PAWL_STORE names: correct it/),
   refused(["run", "job.ts"], /The job module .*job\.ts does not exist/),
