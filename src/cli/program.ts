@@ -24,7 +24,7 @@ export function program(): Command {
     .description("Work that is too big for a loop: every item exactly once, in bounded memory.")
     .version(version())
     .option("--store <where>", "a file, postgres://… or env:NAME; default: PAWL_STORE, or .pawl/store.db")
-    .option("--config <file>", "default: pawl.config.ts or pawl.config.js in this folder, if there is one")
+    .option("--config <file>", "default: pawl.config.ts, .mts, .js or .mjs in this folder, if there is one")
     .option("--profile <name>", "a profile of the configuration")
     .configureHelp({
       showGlobalOptions: true,

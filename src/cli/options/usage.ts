@@ -27,8 +27,28 @@ export function needed(command: Command, flags: string, description: string): Co
 /** Says what is wrong with the command line in a sentence, and names the help of the command that was given. */
 export function explainUsage(command: Command, words: readonly string[] = [command.name()]): void {
   const help = [...words, "--help"].join(" ");
-  command.configureOutput({ outputError: (text, write) => write(usageSentence(text, help)) });
+  command.configureOutput({
+    outputError: (text, write) => write(usageSentence(withHint(text, command), help)),
+  });
   for (const each of command.commands) explainUsage(each, [...words, each.name()]);
+}
+
+/** An unknown option with the one that is meant, where commander finds none: it minds capitals, and takes a value for a part of the name. */
+function withHint(text: string, command: Command): string {
+  const [, typed, value] = /^error: unknown option '(--?[^=']+)(=[^\n]*)?'\s*$/.exec(text) ?? [];
+  if (typed === undefined) return text;
+  const options = [command, ...ancestorsOf(command)].flatMap((each) => each.options);
+  const option =
+    options.find(({ long }) => long === typed) ??
+    options.find(({ long }) => long?.toLowerCase() === typed.toLowerCase());
+  if (option === undefined) return text;
+  if (value === undefined || option.long !== typed)
+    return `error: unknown option '${typed}'\n(Did you mean ${option.long}?)`;
+  return `error: the option '${typed}' takes no value`;
+}
+
+function ancestorsOf({ parent }: Command): Command[] {
+  return parent === null ? [] : [parent, ...ancestorsOf(parent)];
 }
 
 /** What commander says about a wrong command line, as one sentence of ours. */
