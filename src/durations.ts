@@ -52,7 +52,11 @@ export function optionalMilliseconds(duration: Duration | undefined, what: strin
 export function finiteMilliseconds(duration: Duration, what: string): number {
   const ms = milliseconds(duration, what);
   if (ms <= LONGEST_MS) return ms;
-  throw new PawlError(
+  throw tooLong(duration, what);
+}
+
+function tooLong(duration: unknown, what: string): PawlError {
+  return new PawlError(
     "argument.duration",
     `${named(what)} must be at most 1,000 years, not ${quoted(duration)}.`,
   );
@@ -78,6 +82,7 @@ export function endingMilliseconds(duration: Duration | undefined, what: string)
 export function parseDuration(text: string, what: string): number {
   const ms = typeof text === "string" ? millisecondsOf(text) : Number.NaN;
   if (ms <= LONGEST_MS) return ms;
+  if (ms > LONGEST_MS) throw tooLong(text, what);
   throw new PawlError(
     "argument.duration",
     `${named(what)} takes a duration such as 30s or 10m, not ${quoted(text)}.`,

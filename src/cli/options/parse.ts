@@ -91,6 +91,8 @@ function isCalendarDay(date: string): boolean {
 export function parseTime(text: string, flag: string): string | number {
   const ms = millisecondsOf(text);
   if (ms <= LONGEST_MS) return ms;
+  if (ms > LONGEST_MS)
+    throw new PawlError("usage.time", `${flag} must be at most 1,000 years, not "${text}".`);
   // What else JavaScript takes for a date is a guess: 5 is a day in May, and 1/2/2026 in January.
   const match = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.exec(
     text.trim(),

@@ -214,7 +214,12 @@ function parseQueues(text: string, flag: string): Record<string, number> {
   for (const part of text.split(",")) {
     const colon = part.lastIndexOf(":");
     const queue = (colon < 0 ? part : part.slice(0, colon)).trim();
-    if (queue === "" || Object.hasOwn(queues, queue)) {
+    if (Object.hasOwn(queues, queue))
+      throw new PawlError(
+        "usage.queues",
+        `${flag} names the queue "${queue}" twice: give it one number of slots.`,
+      );
+    if (queue === "") {
       throw new PawlError("usage.queues", `${flag} takes names such as heavy:4,light:16, not "${text}".`);
     }
     const slots = colon < 0 ? availableParallelism() : parseCount(part.slice(colon + 1), flag, 1);

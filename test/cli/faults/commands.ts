@@ -51,6 +51,17 @@ export const commands: readonly Case[] = [
   refused(["lod"], /unknown command 'lod', did you mean load\?/),
   refused(["load", "people.csv"], /the option '--table <table>' is missing/),
   refused(["load", "people.csv", "--tabel", "people"], /unknown option '--tabel', did you mean --table\?/),
+  refused(
+    ["load", "people.csv", "--table", "t", "--APPEND"],
+    /unknown option '--APPEND', did you mean --append\?/,
+  ),
+  refused(
+    ["load", "people.csv", "--table", "t", "--append=yes"],
+    /the option '--append' takes no value; see/,
+  ),
+  refused(["load", "people.csv", "--table", "t", "--Append=yes"], /did you mean --append\?/),
+  refused(["worker", "t.ts", "--drain", "500000d"], /--drain must be at most 1,000 years, not "500000d"/),
+  refused(["worker", "t.ts", "--queues", "heavy:4,heavy:5"], /--queues names the queue "heavy" twice/),
   refused(["backfill", "--set", "a=1"], /the option '--table <table>' is missing/),
   refused(["sql", "SELECT 1", "--into", "env:NOWHERE"], /--into env:NOWHERE names an environment variable/),
   refused(["status", "zzz"], /There is no store at .*store\.db, which PAWL_STORE names: correct it/),

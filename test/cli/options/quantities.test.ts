@@ -156,3 +156,10 @@ test("sizes and times are taken in every usual spelling", () => {
   assert.equal(parseCount("0", "--prefetch", 0), 0);
   assert.equal(parseNumber("1.5", "--rate"), 1.5);
 });
+
+test("a time of more than 1,000 years is told from one that cannot be read", () => {
+  assert.throws(() => parseTime("500000d", "--older"), {
+    code: "usage.time",
+    message: '--older must be at most 1,000 years, not "500000d".',
+  });
+});
