@@ -1,5 +1,6 @@
 import { lstatSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { environmentValue } from "../environment.ts";
 import { errorReason } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
@@ -63,7 +64,8 @@ const NAMES = ["pawl.config.ts", "pawl.config.mts", "pawl.config.js", "pawl.conf
 const PROFILE_KEYS = ["store", "modules", "queues"];
 
 /**
- * The settings for a command line, with absolute paths, and with what the profile says in place of the rest; none where there is no file.
+ * The settings for a command line, with absolute paths, and with what the profile says in place of the rest; none where there is no file,
+ * and no store where something else names it.
  * Throws the PawlErrors `config.file`, `config.key`, `config.value` and `config.profile`.
  */
 export async function settingsOf(flags: GlobalFlags): Promise<PawlProfile> {
@@ -130,7 +132,7 @@ function settingsIn(config: unknown, given: string, flags: GlobalFlags): ReadSet
   const isOfProfile = own(chosen as Record<string, unknown>, "store") !== undefined;
   const source = `store in ${given}${isOfProfile ? `, profile ${flags.profile},` : ""}`;
   const settings = {
-    ...(store === undefined ? {} : { store: absoluteLocation(store, source, folder) }),
+    ...(store === undefined || namesStore(flags) ? {} : { store: absoluteLocation(store, source, folder) }),
     ...(modules === undefined ? {} : { modules: modules.map((module) => resolve(folder, module)) }),
     ...(queues === undefined ? {} : { queues }),
   };
@@ -144,7 +146,12 @@ function settingsIn(config: unknown, given: string, flags: GlobalFlags): ReadSet
 export async function chooseStore(flags: GlobalFlags): Promise<void> {
   const { settings, source } = await read(flags);
   if (flags.store !== undefined) nameStore(absoluteLocation(flags.store, "--store"), "--store");
-  else if (!process.env.PAWL_STORE && settings.store !== undefined) nameStore(settings.store, source);
+  else if (settings.store !== undefined) nameStore(settings.store, source);
+}
+
+/** Whether the command line or the environment names the store: the variable that the configuration names need not be set then. */
+function namesStore(flags: GlobalFlags): boolean {
+  return flags.store !== undefined || environmentValue("PAWL_STORE") !== undefined;
 }
 
 function absoluteLocation(given: string, source: string, folder = ""): string {

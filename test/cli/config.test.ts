@@ -88,6 +88,10 @@ test("env:NAME takes the store from a variable, and says which one is not set", 
     code: "usage.store",
     message: /PAWL_TEST_URL.*not set/,
   });
+  await assert.rejects(chooseStore({ config: file }), { code: "usage.store" });
+  await chooseStore({ config: file, store: "given.db" });
+  assert.equal(process.env.PAWL_STORE, join(process.cwd(), "given.db"));
+  delete process.env.PAWL_STORE;
   process.env.PAWL_TEST_URL = "postgres://db.example.org/x";
   assert.deepEqual(await settingsOf({ config: file }), { store: "postgres://db.example.org/x" });
   delete process.env.PAWL_TEST_URL;
