@@ -69,7 +69,8 @@ export interface RetryDelay extends Backoff {
 
 /**
  * Milliseconds to wait after the `failures`-th failure in a row: as long as the other side asked for, and the backoff on top, so
- * that those who were told the same time do not come back together.
+ * that those who were told the same time do not come back together. What a task waits is decided by `failure` in
+ * tasks/attempt/result.ts.
  */
 export function retryDelay(
   error: unknown,

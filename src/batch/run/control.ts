@@ -45,7 +45,7 @@ async function ask(
   return (await store.run(run.id)) ?? run;
 }
 
-/** Asks a run to stop at its next checkpoints. It can be resumed. Takes effect whichever process is at work. */
+/** Asks a run to stop at its next checkpoints. It can be resumed. Each process at work sees it in `atRest` of execute.ts. */
 export async function pause(store: Store, run: RunRecord, note = "paused by the user"): Promise<RunRecord> {
   return await ask(store, run, ["pending", "running", "pausing"], "pausing", note);
 }

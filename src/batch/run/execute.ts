@@ -14,9 +14,9 @@ import { TransformWorkers } from "../transform/transform-workers.ts";
 import { queueOf } from "./control.ts";
 import { coordinatorTask, newCoordinatorTask, pollAfterMs } from "./coordinator.ts";
 import { finalizeRun } from "./finalize.ts";
+import { Interrupt } from "./interrupt.ts";
 import type { PreparedRun } from "./prepare.ts";
 import { AT_REST, type RunProgress, readProgress } from "./progress.ts";
-import { StopRequest } from "./stop-request.ts";
 
 /** Shards in the plan for each shard that a process works on at once: with several, the last ones end at about the same time. */
 const SHARDS_PER_SLOT = 4;
@@ -60,7 +60,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
       : null;
   // Aborts as soon as this process sees that the run is to stop, whichever process asked for it.
   const stop = new AbortController();
-  let stopRequest: StopRequest | undefined;
+  let interruption: Interrupt | undefined;
   const worker = new Worker({
     store,
     queues: [queue],
@@ -102,20 +102,20 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     ],
     onError: (error) => {
       options.onNote?.(`trouble: ${errorText(error)}`);
-      stopRequest?.trouble(error);
+      interruption?.trouble(error);
     },
   });
   // Otherwise each of thousands of shards would be claimed only to be given back, and the run would seem to be at work.
   stop.signal.addEventListener("abort", () => worker.claimNothing(), { once: true });
   const interrupt = () => {
-    stopRequest = new StopRequest(store, run);
+    interruption = new Interrupt(store, run);
   };
   options.signal?.addEventListener("abort", interrupt, { once: true });
   try {
     await store.enqueue([newCoordinatorTask(run.id, queue)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
-    return await atRest(prepared, worker.id, stop, options.leave, () => stopRequest?.assertHeard());
+    return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
   } catch (error) {
     // The store is gone, or cannot be written: a shard would only wait for it.
     if (isOf(error, PawlError) && (error.code === "store.gone" || error.code === "run.interrupted")) {

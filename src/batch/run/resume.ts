@@ -1,4 +1,4 @@
-/** Which unfinished run the same work continues, and which one is given up for a new one. */
+/** Which unfinished run the same work continues, which one is given up for a new one, and which one is busy in another process. */
 import { canonicalJson } from "../../canonical-json.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, RunRecord, Store } from "../../store/contract.ts";

@@ -32,6 +32,7 @@ const NEWEST = 100;
 /**
  * Takes part in the runs that other processes have begun, as far as this process has their jobs, until the signal aborts.
  * A run does not depend on such helpers: what one of them held when it died is claimed by another process, as with any task.
+ * A process that begins the same work instead is refused (`run.busy`, resume.ts).
  */
 export async function takePartInRuns(options: TakePartOptions): Promise<void> {
   const { store, signal } = options;

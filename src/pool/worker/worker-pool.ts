@@ -21,7 +21,10 @@ const TURN_MS = 20;
 /** Workers that may start at the same time while the caller's thread works: one core is left to it. */
 export const OTHER_CORES = Math.max(1, availableParallelism() - 1);
 
-/** The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. */
+/**
+ * The workers of a pool and the work they are given, in turn from each call. They start when there is something to do. What becomes of the
+ * items that a worker held when it died is told by `SentChunk.workerDied`.
+ */
 export class WorkerPool {
   readonly #settings: PoolSettings;
   readonly #setup: WorkerSetup;

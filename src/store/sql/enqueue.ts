@@ -6,7 +6,10 @@ import { addGroups, lockGroups, noSuchGroup } from "./groups.ts";
 import type { StateTransitions } from "./state-transitions.ts";
 import { type Procedure, sql } from "./statement.ts";
 
-/** Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. */
+/**
+ * Stores tasks and groups that are new, in a transaction; returns the ids of those tasks. A task whose id or unique key is taken is left
+ * out (`insertTasks` of the drivers); which task stands for it then is told in tasks/client/unique.ts.
+ */
 export function* enqueue<T extends StateTransitions>(
   transitions: T,
   driver: Pick<Driver<T>, "insertTasks">,

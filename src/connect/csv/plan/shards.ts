@@ -16,7 +16,8 @@ const MOST_BLOCKS = 6000;
 const BLOCKS_A_SHARD = 8;
 
 /**
- * Indexes the files that can be read from any record on, finds out whether keys repeat, and cuts shards.
+ * Indexes the files that can be read from any record on, finds out whether keys repeat, and cuts shards: only
+ * where a record begins, which `indexFile` finds.
  * Errors: those of `indexFile` and `DuplicateKeyCheck`, `csv.no-key-column`.
  */
 export async function planShards(

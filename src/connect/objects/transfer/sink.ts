@@ -39,7 +39,7 @@ export interface SinkOptions {
   readonly foldsNames: () => Promise<boolean>;
   /** What both locations compute checksums with; closed with the sink. */
   readonly checksums: { readonly threads: ChecksumThreads; readonly cache: ChecksumCache };
-  /** Remove each object from the source once its copy is safe. */
+  /** Remove each object from the source once its copy is safe, which `CopyWriter` knows. */
   readonly move: boolean;
   /** The URL of a module through whose function the bytes go, and how long it may take; null copies them as they are. */
   readonly transform: { readonly module: string; readonly timeoutMs: number } | null;

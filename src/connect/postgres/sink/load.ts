@@ -30,7 +30,7 @@ import {
 import { DeleteMissingDryRun } from "./load/delete-missing-dry-run.ts";
 import { EncodedChunk, encode } from "./load/encode-items.ts";
 import { isEmpty, type LoadTarget, loadTarget } from "./load/load-target.ts";
-import { orderingOf } from "./load/ordering.ts";
+import { orderingOf } from "./load/repeated-keys.ts";
 import { checkRequired, givenColumns, type RowLayout, RowLayouts } from "./load/row-layout.ts";
 import { currentSnapshot } from "./load/snapshot.ts";
 import { Staging } from "./load/staging.ts";

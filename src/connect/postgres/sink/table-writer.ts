@@ -45,6 +45,10 @@ export class TableWriter implements Writer<unknown> {
     this.#begin = begin;
   }
 
+  /**
+   * Writes a chunk and its checkpoint in one transaction, again where it met a deadlock or a lock. A lost connection is a TransientError:
+   * the shard (batch/shard/shard.ts) opens another writer, which begins at the checkpoint that was committed.
+   */
   async write(chunk: Chunk<unknown>, buildCheckpoint: CheckpointBuilder): Promise<void> {
     await this.#orExplain(async () => {
       const ready = await this.#ready(chunk);

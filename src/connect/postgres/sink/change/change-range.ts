@@ -8,7 +8,10 @@ import { type SomeRows, searchBadRows } from "../bad-row-search.ts";
 import { failureOf, rowErrorOf } from "../row-errors.ts";
 import { assertKeysStayed, type ChangeTarget } from "./change-target.ts";
 
-/** Changes the rows of a range where they are, by one statement. Leaves the transaction open. */
+/**
+ * Changes the rows of a range where they are, by one statement. Leaves the transaction open. A lock that others hold for longer than
+ * `lockTimeout` (../change.ts) ends the transaction, and `TableWriter.write` tries it again.
+ */
 export async function changeRange(
   session: PostgresSession,
   target: ChangeTarget,

@@ -5,7 +5,7 @@ import { NOTHING, total } from "../table-writer.ts";
 import { countOutcome, writeStaged } from "./copy-and-merge.ts";
 import type { CopyRows } from "./copy-rows.ts";
 import { fillJson } from "./json-staging.ts";
-import { fillNumbered } from "./numbered-staging.ts";
+import { fillNumbered } from "./refused-records.ts";
 import type { Staging } from "./staging.ts";
 import type { LoadStatements, Selection } from "./statements.ts";
 

@@ -11,8 +11,8 @@ const ASK_AGAIN_MS = 200;
 /** The same once that is noted and the store fails to note the results of the shards, which may pass. */
 const UNSETTLED_MS = 15_000;
 
-/** The request to stop the run, which ends this process even if the store cannot note it, as on a disk that is full. */
-export class StopRequest {
+/** The request of this process to stop the run (Ctrl-C, or an aborted signal), which ends it even if the store cannot store that, as on a full disk. */
+export class Interrupt {
   #leaveAt = Number.POSITIVE_INFINITY;
   #error: unknown;
 
