@@ -13,9 +13,7 @@ describe("a load that adds, or changes under a condition", () => {
       "CREATE TABLE keyless (a int); INSERT INTO keyless VALUES (1)",
     );
     const source = csv(await scene.file(`a,b\n${"1,x\n".repeat(500)}`));
-    const notes: string[] = [];
-    const job = { source, sink: postgres({ url, table: "made", create: true }), name: "made" };
-    const summary = await scene.run({ ...job, onNote: (note: string) => notes.push(note) } as never);
+    const summary = await scene.run({ source, sink: postgres({ url, table: "made", create: true }) });
     assert.deepEqual([summary.state, summary.written], ["succeeded", 500], summary.note);
     assert.deepEqual(await client.query("SELECT count(*)::int AS n FROM made"), [{ n: 500 }]);
     const fresh = { sample: async () => [{ a: "1" }] };
