@@ -60,6 +60,47 @@ describe("a run", () => {
     await assert.rejects(handle.cancel(), { code: "run.state", message: /nothing to cancel/ });
   });
 
+  it("that is at rest can be cancelled by its handle, although that has closed its store", async () => {
+    const location = join(folder, "rest.db");
+    const handle = run(job(new NumberSource(2000)), { store: location });
+    handle.once("progress", () => void handle.pause());
+    assert.equal((await handle.summary()).state, "paused");
+    await handle.cancel();
+    const again = await openStore(location);
+    assert.equal((await findRun(again, await handle.id())).state, "cancelled");
+    await again.close();
+  });
+
+  it("does not look at a PAWL_STORE that it does not use, and tells of a wrong one when it is awaited", async () => {
+    const before = process.env.PAWL_STORE;
+    process.env.PAWL_STORE = "s3://bucket/key";
+    try {
+      assert.equal((await run(job(new NumberSource(10)), { store })).state, "succeeded");
+      await assert.rejects(async () => await run(job(new NumberSource(10))), { code: "store.unsupported" });
+      const handle = run(job(new NumberSource(10)));
+      await assert.rejects(handle.id(), { code: "store.unsupported" });
+    } finally {
+      if (before === undefined) delete process.env.PAWL_STORE;
+      else process.env.PAWL_STORE = before;
+    }
+  });
+
+  it("takes a job that is an instance of a class, with what its transform keeps", async () => {
+    class Sum {
+      name = "sum";
+      source = new NumberSource(10);
+      sink = target;
+      sum = 0;
+      transform(n: number) {
+        this.sum += n;
+        return n;
+      }
+    }
+    const sum = new Sum();
+    await run(defineJob(sum), { store });
+    assert.equal(sum.sum, 45);
+  });
+
   it("writes nothing of a source whose cursor or identity JSON would lose", async () => {
     const lost = { at: new Map([["part", 1]]) };
     const changes = (async () =>

@@ -14,6 +14,7 @@ const program = (body: string) => `
   import { NumberSource, MemoryTarget } from ${source("memory-ends.ts")};
   const ends = { source: new NumberSource(10), sink: new MemoryTarget() };
   const failing = defineJob({ name: "failing", ...ends, transform: () => { throw new TypeError("a defect"); }, maxQuarantined: 0 });
+  const slow = defineJob({ name: "slow", source: new NumberSource(5000), sink: new MemoryTarget() });
   const unstorable = new NumberSource(10, 10, { at: new Map([[1, 1]]) });
   const neverBegun = defineJob({ name: "never-begun", source: unstorable, sink: new MemoryTarget() });
   ${body}
@@ -51,6 +52,7 @@ describe("a run whose failure", () => {
       "is in the summary",
       "const { state } = await run(failing).summary(); if (state !== 'failed') process.exit(9);",
     ],
+    ["is that it was asked to pause", "await run(slow).pause();"],
     ["to begin is told with the id", "await run(neverBegun).id().catch(() => {});"],
     ["to begin is told by cancel()", "await run(neverBegun).cancel().catch(() => {});"],
   ] as const) {

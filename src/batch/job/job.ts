@@ -161,7 +161,8 @@ const OPTIONS: OptionNames<AnyJob> = {
  */
 export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertObject(job, "A job");
-  assertOptions(job, OPTIONS, "defineJob");
+  // An instance of a class may have more than the options: its transform may use it.
+  if (isPlain(job)) assertOptions(job, OPTIONS, "defineJob");
   if (job.chunkSize !== undefined)
     assertOptions(job.chunkSize, { min: true, max: true }, "the chunkSize of a job");
   if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
@@ -186,6 +187,11 @@ export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertPositive({ memory, "chunkSize.min": chunkSize?.min, "chunkSize.max": chunkSize?.max }, bytes, what);
   assertPositive({ commitTime, patience }, milliseconds, what);
   return job;
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
 }
 
 /** Nothing could be done within no time, or in no memory. */

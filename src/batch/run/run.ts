@@ -4,7 +4,7 @@ import { PawlError } from "../../errors.ts";
 import { isLoading } from "../../pool/internal.ts";
 import type { JobReference, Json, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
-import { stateLocation } from "../../store/internal.ts";
+import { type StateLocation, stateLocation } from "../../store/internal.ts";
 import type { Job } from "../job/job.ts";
 import { cancel, pause } from "./control.ts";
 import { execute } from "./execute.ts";
@@ -116,27 +116,30 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
         `Job ${job.name} is run while a worker loads its module to find a function: put run() under if (import.meta.main).`,
       );
     }
-    const location = stateLocation();
-    const given = options.store ?? location.store;
-    const opened = typeof given === "string" ? openStore(given) : Promise.resolve(given);
+    const opened = this.#open(options.store);
     const reference: JobReference = {
       name: job.name,
       module: options.module ?? null,
       params: options.params ?? null,
     };
     const { restart = false, signal } = options;
-    const prepared = opened.then(async (store) => ({
+    this.#prepared = opened.then(async ({ store, runs }) => ({
       store,
-      prepared: await prepare(job, { store, reference, restart, ...(signal ? { signal } : {}) }),
+      prepared: await prepare(job, { store, reference, restart, runs, ...(signal ? { signal } : {}) }),
     }));
-    this.#prepared = prepared;
-    this.#summary = prepared
-      .then(({ prepared: ready }) => this.#execute(ready, location.runs, signal))
+    this.#summary = Promise.all([this.#prepared, opened])
+      .then(([{ prepared }, { runs }]) => this.#execute(prepared, runs, signal))
       .finally(async () => {
-        if (typeof given === "string") await opened.then((store) => store.close());
+        if (typeof options.store !== "object") await opened.then(({ store }) => store.close());
       });
     // Like every promise: a failure that the program neither awaits nor asks for is an unhandled rejection, never silence.
     this.#succeeded = this.#summary.then(assertSucceeded);
+  }
+
+  async #open(given: RunOptions["store"]): Promise<{ readonly store: Store; readonly runs: string }> {
+    const location = given === undefined ? stateLocation() : defaultIfWrong();
+    const store = typeof given === "object" ? given : await openStore(given ?? location.store);
+    return { store, runs: location.runs };
   }
 
   async #execute(
@@ -161,7 +164,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
   }
 
   /**
-   * Asks the run to stop at its next checkpoints; it can be resumed. Resolves once that is stored.
+   * Asks the run to stop at its next checkpoints; it can be resumed. Resolves once that is stored. A run that was asked to stop is no
+   * unhandled rejection if it is not awaited.
    *
    * @throws PawlError `run.state` if the run has ended
    */
@@ -206,12 +210,16 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     try {
       await what(store, prepared.run);
     } catch (error) {
-      // The store of a run that has ended is closed, unless it is the caller's.
       if (!(error instanceof PawlError && error.code === "store.closed")) throw error;
-      const { run: id, state } = await this.#summary;
-      const verb = what === pause ? "pause" : "cancel";
-      throw new PawlError("run.state", `Run ${id} is ${state} already: there is nothing to ${verb}.`);
+      // The run is at rest, and this handle had opened the store.
+      const again = await openStore(store.address);
+      try {
+        await what(again, prepared.run);
+      } finally {
+        await again.close();
+      }
     }
+    this.#handled();
   }
 
   /** The run once it is stored. A caller that asks for it gets the error of a run that could not begin. */
@@ -222,6 +230,15 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
 
   #handled(): void {
     this.#succeeded.catch(() => {});
+  }
+}
+
+/** Where the files of runs lie. A PAWL_STORE that is not the run's store need not be one. */
+function defaultIfWrong(): StateLocation {
+  try {
+    return stateLocation();
+  } catch {
+    return stateLocation({});
   }
 }
 
