@@ -4,11 +4,17 @@
  */
 import { harmless, visible } from "./visible.ts";
 
-/** Lets a reader such as `head` close our output early: that is not an error, and not a reason to stop a load. */
+/** What a write fails with when its reader is gone: a pipe that is closed, and a terminal that is. */
+const CLOSED: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO"]);
+
+/**
+ * Lets a reader such as `head`, or the terminal, close our output early: that is not an error, and not a reason to stop a load. A
+ * worker whose terminal closes gets SIGHUP and ends in order, though what it says of that reaches nothing.
+ */
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (!CLOSED.has(error.code)) throw error;
     });
   }
 }

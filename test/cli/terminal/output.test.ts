@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,6 +52,24 @@ const nasty = fc.string({
     ),
     fc.string({ maxLength: 3 }),
   ),
+});
+
+it("a terminal or a pipe that closes does not end a command, and any other error of an output does", async () => {
+  const output = new URL("../../../src/cli/terminal/output.ts", import.meta.url).href;
+  for (const [code, ended] of [
+    ["EPIPE", 7],
+    ["EIO", 7],
+    ["ENOSPC", 1],
+  ] as const) {
+    const script = `import { tolerateClosedOutput } from ${JSON.stringify(output)};
+      tolerateClosedOutput();
+      for (const stream of [process.stdout, process.stderr])
+        stream.emit("error", Object.assign(new Error("write"), { code: "${code}" }));
+      process.exitCode = 7;`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
+    const [status] = await once(child, "exit");
+    assert.equal(status, ended, code);
+  }
 });
 
 describe("what is said on a terminal", () => {
