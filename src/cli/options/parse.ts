@@ -87,19 +87,22 @@ function isCalendarDay(date: string): boolean {
   return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date);
 }
 
-/** A date as ISO 8601, or how many milliseconds ago: kept as it was said, so that the same command means the same. */
+/**
+ * A date as ISO 8601, or how many milliseconds ago: kept as it was said, so that the same command means the same. A time of day without
+ * a zone is UTC on every machine, as a date is.
+ */
 export function parseTime(text: string, flag: string): string | number {
   const ms = millisecondsOf(text);
   if (ms <= LONGEST_MS) return ms;
   if (ms > LONGEST_MS)
     throw new PawlError("usage.time", `${flag} must be at most 1,000 years, not "${text}".`);
   // What else JavaScript takes for a date is a guess: 5 is a day in May, and 1/2/2026 in January.
-  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?)?$/.exec(
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(
     text.trim(),
   );
-  const at = Date.parse(text.trim());
-  if (match?.[1] !== undefined && isCalendarDay(match[1]) && !Number.isNaN(at))
-    return new Date(at).toISOString();
+  const [, day, time = "00:00", zone = "Z"] = match ?? [];
+  const at = Date.parse(`${day}T${time}${zone}`);
+  if (day !== undefined && isCalendarDay(day) && !Number.isNaN(at)) return new Date(at).toISOString();
   throw new PawlError(
     "usage.time",
     `${flag} takes a date such as 2026-01-31 or a time such as 24h or 7d, not "${text}".`,

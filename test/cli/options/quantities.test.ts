@@ -157,6 +157,24 @@ test("sizes and times are taken in every usual spelling", () => {
   assert.equal(parseNumber("1.5", "--rate"), 1.5);
 });
 
+test("a time of day without a zone is UTC, whatever the machine's zone is", (t) => {
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
+  for (const zone of ["UTC", "Asia/Kolkata", "America/New_York"]) {
+    process.env.TZ = zone;
+    for (const text of [
+      "2026-11-28T11:30",
+      "2026-11-28 11:30",
+      "2026-11-28T11:30:00",
+      "2026-11-28 13:30+02:00",
+    ])
+      assert.equal(parseTime(text, "--newer"), "2026-11-28T11:30:00.000Z", `${text} in ${zone}`);
+  }
+});
+
 test("a time of more than 1,000 years is told from one that cannot be read", () => {
   assert.throws(() => parseTime("500000d", "--older"), {
     code: "usage.time",
