@@ -164,8 +164,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
   }
 
   /**
-   * Asks the run to stop at its next checkpoints; it can be resumed. Resolves once that is stored. A run that was asked to stop is no
-   * unhandled rejection if it is not awaited.
+   * Asks the run to stop at its next checkpoints; it can be resumed. Resolves once that is stored. A program that has asked a run
+   * to stop need not await it.
    *
    * @throws PawlError `run.state` if the run has ended
    */
