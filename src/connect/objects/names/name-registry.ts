@@ -3,6 +3,14 @@ import { openKeyTable } from "../private-database.ts";
 import { foldedName, type NameComparison } from "./case-folding.ts";
 
 /**
+ * A page of names in the order of the primary key, the name as the target compares it. `ORDER BY key` alone would take the result's
+ * `key`, the name as it was given, which has another order: names between two pages would be left out.
+ */
+export function pageSql(continues: boolean, most: number): string {
+  return `SELECT name AS key, origin FROM names ${continues ? "WHERE names.key > ?" : ""} ORDER BY names.key LIMIT ${most}`;
+}
+
+/**
  * Which object has which name in the target, where a transform gives names, so that no two objects get one. Kept
  * beside the run until it ends, on disk: there may be millions.
  */
@@ -36,9 +44,8 @@ export class NameRegistry {
 
   /** All names after one, in order, with what they were given to; at most `most` of them. */
   page(after: string | null, most: number): { key: string; origin: string }[] {
-    const sql = `SELECT name AS key, origin FROM names ${after === null ? "" : "WHERE key > ?"} ORDER BY key LIMIT ${most}`;
     const rows = this.#database
-      .prepare(sql)
+      .prepare(pageSql(after !== null, most))
       .all(...(after === null ? [] : [foldedName(after, this.comparison)]));
     return rows as unknown as { key: string; origin: string }[];
   }

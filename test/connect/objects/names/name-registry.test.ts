@@ -12,7 +12,8 @@ import { FileWriter } from "../../../../src/connect/objects/files/writer.ts";
 import type { ObjectEntry } from "../../../../src/connect/objects/index.ts";
 import { ObjectSelection } from "../../../../src/connect/objects/list/selection.ts";
 import { ObjectSource } from "../../../../src/connect/objects/list/source.ts";
-import { NameRegistry } from "../../../../src/connect/objects/names/name-registry.ts";
+import { NameRegistry, pageSql } from "../../../../src/connect/objects/names/name-registry.ts";
+import { openKeyTable } from "../../../../src/connect/objects/private-database.ts";
 import { ObjectSink } from "../../../../src/connect/objects/transfer/sink.ts";
 import { openStore } from "../../../../src/store/index.ts";
 
@@ -55,6 +56,34 @@ describe("the names that a transform gives", () => {
     const exact = given("exact");
     assert.deepEqual(exact.others, [null, null, null, null, null]);
     assert.deepEqual([exact.pages.length, exact.last], [6, ["B", "b"]]);
+  });
+
+  for (const comparison of ["exact", "folded"] as const)
+    it(`come in pages that leave none out and hold none twice, where names are ${comparison}`, () => {
+      const names = new NameRegistry(join(folder, crypto.randomUUID()), comparison);
+      const given = ["Z", "a", "b", "C", "É", "z/1", "Y/2"];
+      for (const name of given) assert.equal(names.give(name, `of ${name}`), null);
+      for (const most of [1, 2, 3, 100]) {
+        const found: string[] = [];
+        for (let page = names.page(null, most); page.length > 0; ) {
+          found.push(...page.map(({ key }) => key));
+          page = names.page(found.at(-1) as string, most);
+        }
+        assert.deepEqual(found.toSorted(), given.toSorted(), `${most} a page`);
+      }
+      names.close();
+    });
+
+  it("come in pages by the primary key, so that no page sorts all names", () => {
+    const table = { name: "names", columns: "name TEXT NOT NULL, origin TEXT NOT NULL", cacheKb: 64 };
+    const database = openKeyTable(join(folder, crypto.randomUUID()), table);
+    for (const continues of [false, true]) {
+      const plan = database
+        .prepare(`EXPLAIN QUERY PLAN ${pageSql(continues, 10)}`)
+        .all(...(continues ? ["k"] : []));
+      assert.doesNotMatch(plan.map(({ detail }) => detail).join("\n"), /TEMP B-TREE/);
+    }
+    database.close();
   });
 
   for (const [what, transform] of [
