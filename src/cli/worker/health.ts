@@ -17,8 +17,10 @@ const HANGS_AFTER_MS = 120_000;
 const SILENT_AFTER_MS = 10_000;
 /** So long a store may take to answer a question of ours. */
 const ANSWER_MS = 2_000;
-/** A supervisor needs one or two. */
-const MOST_CONNECTIONS = 32;
+/** Connections that have brought no whole request yet. A supervisor needs one or two. */
+const MOST_WAITING = 32;
+/** Connections whose request is answered: `/ready` waits for the store. */
+const MOST_ANSWERED = 16;
 
 /** A token as it arrives in a header: who receives it removes blanks around it, and other characters have no encoding there. */
 const CARRIED = /^[!-~]([ -~]*[!-~])?$/;
@@ -101,7 +103,7 @@ export async function serveHealth(address: string, check: WorkerCheck): Promise<
     });
     response.end(`${text}\n`);
   });
-  keepNewest(server, MOST_CONNECTIONS);
+  keepNewest(server);
   server.listen(port, host);
   try {
     await once(server, "listening");
@@ -121,14 +123,26 @@ export async function serveHealth(address: string, check: WorkerCheck): Promise<
 
 /**
  * Closes the oldest connection where there are more. A client that opens many and sends nothing takes neither the answer from the
- * supervisor nor the file descriptors from the tasks.
+ * supervisor nor the file descriptors from the tasks: connections whose request is answered are counted by themselves.
  */
-function keepNewest(server: Server, most: number): void {
-  const open = new Set<Socket>();
+function keepNewest(server: Server): void {
+  const waiting = new Set<Socket>();
+  const answered = new Set<Socket>();
+  const add = (socket: Socket, sockets: Set<Socket>, most: number) => {
+    sockets.add(socket);
+    if (sockets.size > most) for (const oldest of sockets) return void oldest.destroy();
+  };
   server.on("connection", (socket) => {
-    open.add(socket);
-    socket.once("close", () => open.delete(socket));
-    if (open.size > most) for (const oldest of open) return void oldest.destroy();
+    socket.once("close", () => {
+      waiting.delete(socket);
+      answered.delete(socket);
+    });
+    add(socket, waiting, MOST_WAITING);
+  });
+  // Each answer closes its connection, so that none waits again.
+  server.on("request", ({ socket }) => {
+    waiting.delete(socket);
+    add(socket, answered, MOST_ANSWERED);
   });
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { serveHealth, WorkerCheck } from "../../../src/cli/worker/health.ts";
 import type { Store } from "../../../src/store/index.ts";
 import type { RunningWorker, WorkerHealth } from "../../../src/tasks/index.ts";
@@ -142,9 +143,7 @@ test("connections that send nothing hold neither the answer nor many file descri
   const { port } = server.address() as AddressInfo;
   const silent = [];
   for (let n = 0; n < 200; n++) {
-    const socket = connect(port, "127.0.0.1").on("error", () => {});
-    await once(socket, "connect");
-    silent.push(socket);
+    silent.push(await connected(port));
   }
   const response = await fetch(`http://127.0.0.1:${port}/live`);
   assert.equal(await response.text(), "live\n");
@@ -153,3 +152,61 @@ test("connections that send nothing hold neither the answer nor many file descri
   for (const socket of silent) socket.destroy();
   server.close();
 });
+
+test("a connection whose request is answered outlives later ones that send nothing", async () => {
+  const check = new WorkerCheck();
+  const asked = Promise.withResolvers<void>();
+  const store = Promise.withResolvers<number>();
+  check.takesPart({
+    now: () => {
+      asked.resolve();
+      return store.promise;
+    },
+  } as unknown as Store);
+  const server = await serveHealth("0", check);
+  const { port } = server.address() as AddressInfo;
+  const response = fetch(`http://127.0.0.1:${port}/ready`).then((answer) => answer.text());
+  await asked.promise;
+  let accepted = 0;
+  server.on("connection", () => accepted++);
+  const silent = await Promise.all(Array.from({ length: 40 }, () => connected(port)));
+  while (accepted < silent.length) await setImmediate();
+  store.resolve(0);
+  assert.equal(await response, "ready\n");
+  for (const socket of silent) socket.destroy();
+  server.close();
+});
+
+test("connections whose request waits for the store are few as well, and the newest is answered", async () => {
+  const check = new WorkerCheck();
+  let asked = 0;
+  const store = Promise.withResolvers<number>();
+  check.takesPart({
+    now: () => {
+      asked++;
+      return store.promise;
+    },
+  } as unknown as Store);
+  const server = await serveHealth("0", check);
+  const { port } = server.address() as AddressInfo;
+  const sockets: Socket[] = [];
+  for (let n = 1; n <= 60; n++) {
+    const socket = await connected(port);
+    socket.write("GET /ready HTTP/1.1\r\nhost: a\r\n\r\n");
+    while (asked < n) await setImmediate();
+    sockets.push(socket);
+  }
+  const held = await new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  assert.ok(held <= 17, `${held} are held`);
+  store.resolve(0);
+  const [answer] = await once(sockets.at(-1) as Socket, "data");
+  assert.match(`${answer}`, /^HTTP\/1\.1 200 /);
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1").on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
