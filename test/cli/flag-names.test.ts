@@ -31,12 +31,12 @@ describe("flags in place of options of the API", () => {
     assert.equal(load, "put --delimiter right, or start over with --restart");
   });
 
-  it("are there for every option that a message of a CSV or a table names, and are flags of a command", async () => {
+  it("are there for every option that a message of a CSV, a table or a copy names, and are flags of a command", async () => {
     const page = await readFile(new URL("../../docs/errors.md", import.meta.url), "utf8");
-    const commands = program().commands.filter((command) => /^(load|backfill)$/.test(command.name()));
+    const commands = program().commands.filter((command) => /^(load|backfill|copy)$/.test(command.name()));
     const known = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
     let named = 0;
-    for (const row of page.split("\n").filter((line) => /^\| `(csv|postgres)\./.test(line))) {
+    for (const row of page.split("\n").filter((line) => /^\| `(csv|postgres|copy)\./.test(line))) {
       const messages = row.slice(row.indexOf("|", 2));
       for (const [option] of messages.matchAll(/`[a-zA-Z]+(?:: [^`…]+)?`/g)) {
         named++;
@@ -45,5 +45,16 @@ describe("flags in place of options of the API", () => {
       }
     }
     assert.ok(named > 40, `${named} options are named`);
+  });
+
+  it("are found in every message of a copy that names one of its options, since each stands in backticks", async () => {
+    const page = await readFile(new URL("../../docs/errors.md", import.meta.url), "utf8");
+    const rows = page.split("\n").filter((line) => line.startsWith("| `copy."));
+    assert.ok(rows.length > 20);
+    for (const row of rows)
+      assert.doesNotMatch(
+        row.slice(row.indexOf("|", 2)).replaceAll(/`[^`]*`/g, ""),
+        /\b(include|exclude|newer|move|restart)\b/,
+      );
   });
 });

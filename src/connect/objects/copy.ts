@@ -93,7 +93,7 @@ export function copy(options: CopyOptions): { source: Source<ObjectEntry>; sink:
   if (options.move && from.kind === "manifest")
     throw new PawlError(
       "copy.move",
-      "What a manifest names can only be read, so that nothing of it is moved: leave out move.",
+      "What a manifest names can only be read, so that nothing of it is moved: leave out `move`.",
     );
   let cacheFolder = "";
   let locations: { reader: ObjectReader; writer: ObjectWriter } | null = null;

@@ -149,12 +149,26 @@ describe("pawl copy", () => {
     });
   });
 
+  it("says which flags chose nothing", async () => {
+    const { out, err } = await pawl("copy", "from", "to", "--include", "none*", "--newer", "2020-01-31");
+    assert.match(
+      out + err,
+      /Of 400 objects that were listed none is chosen by --include "none\*" and --newer 2020-01-31T/,
+    );
+  });
+
   it("refuses what cannot be meant, in one sentence", async () => {
     for (const [args, sentence] of [
       [["copy", "nowhere", "to"], /There is no folder .*nowhere to copy from/],
       [["copy", "from", "from/sub"], /lies inside the other/],
       [["copy", "from", "gs://x"], /is not an address that Pawl knows/],
       [["copy", "from", "manifest:x.csv"], /can only be read/],
+      [["copy", "manifest:x.csv", "to", "--move"], /leave out --move\./],
+      [
+        ["copy", "from", "to", "--exclude", "**"],
+        /--exclude "\*\*" leaves nothing: --exclude goes before --include/,
+      ],
+      [["copy", "from", "to", "--include", "["], /--include "\[" is not a pattern/],
       [["copy", "from", "to", "--newer", "yesterday"], /--newer takes a date/],
       [["copy", "from", "to", "--newer", "2026-02-30"], /--newer takes a date/],
       [["copy", "from", "to", "--newer", "2026-13-01"], /--newer takes a date/],

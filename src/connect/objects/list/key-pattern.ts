@@ -19,7 +19,7 @@ export class KeyPattern {
     const wrong = (why: string) =>
       new PawlError(
         "copy.pattern",
-        `${option} "${text}" is not a pattern: ${why}. Write one such as *.jpg or 2024/**.`,
+        `\`${option}\` "${text}" is not a pattern: ${why}. Write one such as *.jpg or 2024/**.`,
       );
     if (text === "") throw wrong("it is empty");
     this.text = text;

@@ -39,7 +39,7 @@ export class ObjectSelection {
   constructor({ include = [], exclude = [], newer }: SelectionOptions) {
     this.#include = include.map((text) => new KeyPattern(text, "include"));
     this.#exclude = exclude.map((text) => new KeyPattern(text, "exclude"));
-    const since = newer instanceof Date ? newer : optionalMilliseconds(newer, "newer");
+    const since = newer instanceof Date ? newer : optionalMilliseconds(newer, "`newer`");
     this.#newer = typeof since === "number" ? Date.now() - since : (since?.getTime() ?? null);
     this.identity = {
       ...(include.length > 0 ? { include: [...include] } : {}),
@@ -50,7 +50,7 @@ export class ObjectSelection {
     if (all !== undefined)
       throw new PawlError(
         "copy.pattern",
-        `exclude "${all.text}" leaves nothing: an exclude goes before every include, wherever it stands. Leave it out to take only what an include matches.`,
+        `\`exclude\` "${all.text}" leaves nothing: \`exclude\` goes before \`include\`, wherever it stands. Leave it out to take only what \`include\` matches.`,
       );
   }
 
@@ -72,15 +72,19 @@ export class ObjectSelection {
   /** Says that nothing is left of a location in which so many objects were listed. */
   nothingLeft(location: string, listed: number): string {
     const given = [
-      ...this.#include.map(({ text }) => `include "${text}"`),
-      ...this.#exclude.map(({ text }) => `exclude "${text}"`),
-      ...(this.#newer === null ? [] : [`newer ${new Date(this.#newer).toISOString()}`]),
+      ...this.#include.map(({ text }) => `\`include\` "${text}"`),
+      ...this.#exclude.map(({ text }) => `\`exclude\` "${text}"`),
+      ...(this.#newer === null ? [] : [`\`newer\` ${new Date(this.#newer).toISOString()}`]),
     ];
     const nothing = `There is nothing to copy in ${location}: check the name and the patterns.`;
     if (given.length === 0) return nothing;
     const slash = this.#include.some(({ text }) => text.startsWith("/"))
       ? " Keys do not begin with a /, and a pattern that does matches none of them."
       : "";
-    return `${nothing} Of ${listed} objects that were listed none is chosen by ${given.join(" and ")}.${slash}`;
+    const none =
+      listed === 1
+        ? "The one object that was listed is not"
+        : `Of ${listed} objects that were listed none is`;
+    return `${nothing} ${none} chosen by ${given.join(" and ")}.${slash}`;
   }
 }

@@ -87,7 +87,7 @@ export class ObjectSource implements Source<ObjectEntry> {
       return `The objects are read from ${is.from} now, and were read from ${was.from}`;
     if (!isDeepStrictEqual((before as { list?: Json }).list, (now as { list?: Json }).list))
       return `${is.from} has changed`;
-    return "Other objects are chosen now by include, exclude or newer";
+    return "Other objects are chosen now by `include`, `exclude` or `newer`";
   }
 
   async shards(n: number, _ordering: Ordering, options: PlanOptions): Promise<ShardPlan> {

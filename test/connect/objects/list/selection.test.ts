@@ -47,12 +47,24 @@ describe("a pattern for keys", () => {
     for (const exclude of ["*", "**", "**/*", "/**"].slice(0, 3))
       assert.throws(() => new ObjectSelection({ exclude: [exclude], include: ["*.jpg"] }), {
         code: "copy.pattern",
-        message: /leaves nothing: an exclude goes before every include/,
+        message: /^`exclude` ".*" leaves nothing: `exclude` goes before `include`/,
       });
     const nothing = new ObjectSelection({ include: ["/2024/**"] }).nothingLeft("a place", 12);
     assert.match(
       nothing,
-      /Of 12 objects that were listed none is chosen by include "\/2024\/\*\*"\. Keys do not begin with a \//,
+      /Of 12 objects that were listed none is chosen by `include` "\/2024\/\*\*"\. Keys do not begin with a \//,
+    );
+    assert.match(
+      new ObjectSelection({ exclude: ["a*"] }).nothingLeft("a place", 1),
+      / The one object that was listed is not chosen by `exclude` "a\*"\.$/,
+    );
+  });
+
+  it("is named as an option where a run would choose other objects than before", () => {
+    const { source } = copy({ from: "from", to: "to" });
+    assert.equal(
+      source.difference?.({ from: "a", include: ["b"] }, { from: "a" }),
+      "Other objects are chosen now by `include`, `exclude` or `newer`",
     );
   });
 
