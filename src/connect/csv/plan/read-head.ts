@@ -235,7 +235,9 @@ function refuseUnreadable(head: Buffer, name: string, encoding: string): void {
   const nuls = sample.reduce((sum, byte) => sum + (byte === 0 ? 1 : 0), 0);
   if (nuls * 10 < sample.length || (nuls < 8 && nuls * 4 < sample.length)) return;
   const advice =
-    encoding === "utf-8" ? 'if it is UTF-16, give `encoding: "utf-16le"` or "utf-16be"' : "check `encoding`";
+    encoding === "utf-8"
+      ? 'if it is UTF-16, give `encoding: "utf-16le"` or `encoding: "utf-16be"`'
+      : "check `encoding`";
   throw new PawlError(
     "csv.binary",
     `${name} holds NUL bytes from the start and is not a CSV as it stands: ${advice}.`,

@@ -41,7 +41,10 @@ test("a stray NUL costs its row, in a file of any size, and a file of another en
   }
   for (const text of ["id,v\n1,a\n", "a\n1\n"])
     for (const bytes of [Buffer.from(text, "utf16le"), Buffer.from(text, "utf16le").swap16()])
-      await assert.rejects(csv(await folder.file(bytes)).describe(), { code: "csv.binary" });
+      await assert.rejects(csv(await folder.file(bytes)).describe(), {
+        code: "csv.binary",
+        message: /: if it is UTF-16, give `encoding: "utf-16le"` or `encoding: "utf-16be"`\.$/,
+      });
   await assert.rejects(csv(await folder.file(`id,v\n${"1,a\0\0\0\n".repeat(9)}`)).describe(), {
     code: "csv.binary",
   });
