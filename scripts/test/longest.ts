@@ -1,5 +1,5 @@
 /** The files that take longest on an idle machine, the longest first. To be off by some seconds costs nothing. */
-const LONGEST = [
+export const LONGEST = [
   "test/tasks/postgres.test.ts",
   "test/cli/runs/control.test.ts",
   "test/connect/postgres/sink/change/change.test.ts",
@@ -8,9 +8,9 @@ const LONGEST = [
   "test/tasks/attempt/child-pool.test.ts",
   "test/cli/faults.test.ts",
   "test/connect/postgres/sink/triggers-and-rules.test.ts",
-  "test/connect/postgres/source/source.test.ts",
+  "test/connect/postgres/source/table-source.test.ts",
   "test/chaos/tasks/short.test.ts",
-  "test/connect/postgres/sink/wide-rows.test.ts",
+  "test/connect/postgres/sink/load/wide-rows.test.ts",
   "recipes/reports/reports.test.ts",
   "test/tasks/worker/killed-workers.test.ts",
   "test/tasks/sqlite.test.ts",
@@ -28,7 +28,7 @@ const LONGEST = [
   "test/tasks/content.test.ts",
   "test/pool/limits.test.ts",
   "test/cli/runs/next-commands.test.ts",
-  "test/connect/postgres/sink/delete-missing.test.ts",
+  "test/connect/postgres/sink/load/delete-missing.test.ts",
   "test/pool/actor/ends.test.ts",
   "test/tasks/worker/worker.test.ts",
   "test/tasks/schedule/times.test.ts",
