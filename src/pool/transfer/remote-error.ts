@@ -1,5 +1,6 @@
 import { isNativeError } from "node:util/types";
 import { ItemError, PawlError, TransientError } from "../../errors.ts";
+import { retryAfterOfError } from "../../retry-after.ts";
 import { ActorDiedError, TimeLimitError } from "../errors.ts";
 
 /** An error on its way from a worker, as plain data. */
@@ -48,6 +49,9 @@ function describe(thrown: unknown, depth: number, budget: { left: number }): Rem
       if (key === "errors" && parts !== null) continue;
       properties.set(key, propertyOf(thrown, key));
     }
+    // A `Response` or `Headers` cannot be cloned, and the time that the server asked for is in it.
+    const askedMs = retryAfterOfError(thrown);
+    if (askedMs !== null) properties.set("retryAfter", properties.get("retryAfter") ?? askedMs / 1000);
     const further = depth > 0 && budget.left > 0;
     const stack = propertyOf(thrown, "stack");
     const { cause } = thrown;

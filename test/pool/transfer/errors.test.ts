@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type Isolation, Pool } from "../../../src/pool/index.ts";
+import { retryAfterOfError } from "../../../src/retry-after.ts";
 import { type Thrown, throws } from "../fixtures/thrown.ts";
 
 type Fields = Error & { readonly [key: string]: unknown };
@@ -72,6 +73,18 @@ for (const where of ["thread", "process", "inline"] as const) {
         names.map((name) => [name, `like ${name}`, "its own"]),
       );
       assert.deepEqual([one?.name, one?.message, one?.toString], ["toString", "like toString", "its own"]);
+    });
+
+    test("keep the time that a server asked for, wherever its response is", async () => {
+      const asked = await reasons("busyCause", "busyResponse", "busyHeaders", "busyDeep");
+      assert.deepEqual(
+        asked.map((each) => retryAfterOfError(each)),
+        [6_000, 6_000, 6_000, 6_000],
+      );
+      const [date, getter, type] = (await reasons("busyDate", "busyGetter", "type")) as Fields[];
+      assert.deepEqual(date?.retryAfter, new Date(8.64e15));
+      assert.deepEqual([getter?.message, getter?.retryAfter], ["x", undefined]);
+      assert.ok(type !== undefined && !("retryAfter" in type));
     });
 
     test("keep an index of their own", async () => {
