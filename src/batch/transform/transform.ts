@@ -3,6 +3,7 @@ import { errorText } from "../../error-text.ts";
 import { ItemError, PawlError } from "../../errors.ts";
 import type { Settled } from "../../pool/index.ts";
 import { retry } from "../../retry.ts";
+import { retryAfterOfError } from "../../retry-after.ts";
 import { PermanentError } from "../../tasks/index.ts";
 import { isThenable } from "../../thenable.ts";
 import { isTransient } from "../../transient-errors.ts";
@@ -337,13 +338,18 @@ class TransformedChunk implements Chunk<unknown>, TransformedItems {
       }
       const again: number[] = [];
       let reason: unknown;
+      let longestAskedMs = 0;
       for (const [nth, at] of open.entries()) {
         const outcome = settled[nth] as Settled<TransformResult<unknown>>;
         if (outcome.status === "fulfilled") results[at] = outcome.value;
         else if (!isTransient(outcome.reason)) results[at] = new Failed(outcome.reason);
         else {
           again.push(at);
+          // All of them are called again together: not before the longest time that a server asked for.
+          const askedMs = retryAfterOfError(outcome.reason) ?? 0;
+          if (again.length > 1 && askedMs < longestAskedMs) continue;
           reason = outcome.reason;
+          longestAskedMs = askedMs;
         }
       }
       if (again.length < open.length) this.#transform.succeeded();
