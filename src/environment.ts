@@ -8,7 +8,10 @@ export function environmentValue(name: string, env: NodeJS.ProcessEnv = process.
   return own(env, name)?.replace(/\r?\n$/, "") || undefined;
 }
 
-/** The name in a text such as `env:DATABASE_URL`, which stands for the value of that variable; null for any other text. */
+/**
+ * The name in a text such as `env:DATABASE_URL`, which stands for the value of that variable; null for any other text, also for one that
+ * has an address with its password where the name belongs: names are shown in errors.
+ */
 export function variableName(text: string): string | null {
-  return text.startsWith("env:") ? text.slice("env:".length) : null;
+  return /^env:([a-z_]\w*)$/i.exec(text)?.[1] ?? null;
 }

@@ -192,7 +192,7 @@ export async function loadParams(
 async function absolute(path: string): Promise<string> {
   if (path === "-" || isUrl(path)) return redactPath(path);
   const full = resolve(path);
-  if (/^env:\w+$/.test(path) && !existsSync(full)) return path;
+  if (/^env:(\w+$|.*:\/\/)/.test(path) && !existsSync(full)) return path;
   const exists = await access(full).then(
     () => true,
     () => false,

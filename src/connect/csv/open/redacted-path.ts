@@ -1,4 +1,4 @@
-import { environmentValue } from "../../../environment.ts";
+import { environmentValue, variableName } from "../../../environment.ts";
 import { PawlError } from "../../../errors.ts";
 import { isUrl, isWebUrl } from "../../../url-scheme.ts";
 
@@ -52,8 +52,15 @@ export function fullUrl(redacted: string): URL {
 
 /** The URL that `env:NAME` stands for; any other path as it is. Errors: `csv.address`. */
 export function resolveEnvPath(path: string): string {
-  const name = /^env:(\w+)$/.exec(path)?.[1];
-  if (name === undefined) return path;
+  const name = variableName(path);
+  if (name === null) {
+    if (!path.includes("://")) return path;
+    // It is not shown: an address that was meant to be in a variable holds a password or a signature.
+    throw new PawlError(
+      "csv.address",
+      "A path has an address after env: where the name of an environment variable belongs: write env:NAME.",
+    );
+  }
   const url = environmentValue(name);
   if (!url) throw new PawlError("csv.address", `${path} names an environment variable that is not set.`);
   if (isUrl(url)) return url;

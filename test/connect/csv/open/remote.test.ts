@@ -185,6 +185,11 @@ describe("a CSV of the web", () => {
       code: "csv.address",
       message: /is not set/,
     });
+    await assert.rejects(csv(`env:https://u:${SECRET}@h/a.csv`).describe(), {
+      code: "csv.address",
+      message:
+        "A path has an address after env: where the name of an environment variable belongs: write env:NAME.",
+    });
   });
 
   it("is asked for again where the server hangs up, before its headers or in its first bytes", async () => {
