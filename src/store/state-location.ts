@@ -30,8 +30,12 @@ export function stateLocation(env: NodeJS.ProcessEnv = process.env): StateLocati
 /** The start of a text that is a path, whatever follows. */
 const EXPLICIT_PATH = /^(\.{0,2}[\\/]|[a-z]:[\\/])/i;
 
-/** The settings of a connection as `psql` takes them. */
-const KEYWORD = /(^|\s)(host|hostaddr|port|dbname|user|password|passfile|service|sslmode)\s*=/i;
+/** An absolute path, which is not the beginning of a URL whose scheme is missing. */
+const ABSOLUTE_PATH = /^([\\/](?![\\/])|[a-z]:[\\/])/i;
+
+/** The settings of a connection as `psql` takes them: a password, or any with a blank, which parts it from the next one. */
+const SETTINGS =
+  /(^|\s)password\s*=|^(?=.*\s)(.*\s)?(host|hostaddr|port|dbname|user|passfile|service|sslmode)\s*=/i;
 
 /**
  * The URL of a store in PostgreSQL, or the path of its file, as it was given or as the variable of `env:NAME` holds it. `source` says
@@ -46,7 +50,8 @@ export function storeLocation(given: string, source: string, env: NodeJS.Process
   }
   const from = name === null ? source : `${source} (env:${name})`;
   const wrong = (what: string) => new PawlError("store.unsupported", `${from} ${what}.`);
-  if (/^\s|\s$|\p{Cc}/u.test(location))
+  // An absolute path may lie in a folder of any name: the program made it of the working directory.
+  if (/^\s|\s$|\0/.test(location) || (/\p{Cc}/u.test(location) && !ABSOLUTE_PATH.test(location)))
     throw wrong("has a blank at its beginning or end, or a line break: remove it");
   if (/^["'`“”‘’]|["'`“”‘’]$/.test(location))
     throw wrong(
@@ -60,7 +65,7 @@ export function storeLocation(given: string, source: string, env: NodeJS.Process
     );
   }
   const isPath = EXPLICIT_PATH.test(location) && !/^[\\/]{2}[^\\/]*@/.test(location);
-  if (isPath || !(/^[^\\/]+:|^[\\/]{2}/.test(location) || KEYWORD.test(location))) return location;
+  if (isPath || !(/^[^\\/]+:|^[\\/]{2}/.test(location) || SETTINGS.test(location))) return location;
   throw wrong(
     "is neither a path nor the URL of a database: write postgres://user:password@host:5432/database, or ./ before the name of a file that has a colon or an equals sign",
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -39,6 +39,9 @@ const WRONG: readonly (readonly [location: string, message: RegExp])[] = [
   [`\ufeff${URL_OF_STORE}`, /has a blank/],
   ["  ", /has a blank/],
   ["a\nb.db", /a line break/],
+  ["a\tb.db", /a line break/],
+  ["/x/s.db\n\n", /has a blank/],
+  [`\n//u:${SECRET}@h/d`, /has a blank/],
   [`jdbc:postgresql://127.0.0.1:1/d?password=${SECRET}`, /neither a path nor the URL/],
   [`postgres:/u:${SECRET}@127.0.0.1:1/d`, /neither a path nor the URL/],
   [`postgresql:u:${SECRET}@127.0.0.1:1/d`, /neither a path nor the URL/],
@@ -46,6 +49,12 @@ const WRONG: readonly (readonly [location: string, message: RegExp])[] = [
   [`//u:${SECRET}@127.0.0.1:1/d`, /neither a path nor the URL/],
   [`u:${SECRET}@127.0.0.1:1/d`, /neither a path nor the URL/],
   [`host=h user=u password=${SECRET}`, /neither a path nor the URL/],
+  [`host=h\u00a0password=${SECRET}`, /neither a path nor the URL/],
+  ["host = h", /neither a path nor the URL/],
+  [`password=${SECRET}`, /neither a path nor the URL/],
+  [`env:${URL_OF_STORE}`, /neither a path nor the URL/],
+  [`env:u:${SECRET}@127.0.0.1:1/d`, /neither a path nor the URL/],
+  ["env:", /neither a path nor the URL/],
   [`password = ${SECRET}`, /neither a path nor the URL/],
   [`PAWL_STORE=${URL_OF_STORE}`, /neither a path nor the URL/],
   [`mysql://u:${SECRET}@127.0.0.1:1/d`, /is a mysql:\/\/ address/],
@@ -82,9 +91,31 @@ test("paths are paths, whatever characters they have", () => {
     "../host=a b",
     "/x/u:p@h/s.db",
     "a@b.db",
+    "host=x.db",
+    "dbname=x",
+    "my=x y.db",
     "C:\\x\\s.db",
   ])
     assert.equal(storeLocation(path, "--store"), path);
+});
+
+test("the working directory may have any name", { skip: process.platform === "win32" }, async () => {
+  try {
+    for (const name of ["a\tb", "a\nb", "it's", "\u001b[31m"]) {
+      await mkdir(join(folder, name));
+      process.chdir(join(folder, name));
+      delete process.env.PAWL_STORE;
+      const { store } = stateLocation();
+      await (await openStore(store)).close();
+      assert.ok(existsSync(join(folder, name, ".pawl", "store.db")));
+      // A process that was started with it, and a relative path.
+      assert.equal(stateLocation({ PAWL_STORE: store }).store, store);
+      await (await openStore(stateLocation({ PAWL_STORE: "own.db" }).store)).close();
+      assert.ok(existsSync(join(folder, name, "own.db")));
+    }
+  } finally {
+    process.chdir(folder);
+  }
 });
 
 test("PAWL_STORE may name another variable, of which a line end at its end does not count", async () => {
