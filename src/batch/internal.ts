@@ -15,8 +15,8 @@ export {
   dryRun,
 } from "./run/dry-run.ts";
 export { execute } from "./run/execute.ts";
-export { findRun } from "./run/find-run.ts";
 export { clearAway } from "./run/open-sink.ts";
 export { type PreparedRun, type PrepareOptions, prepare } from "./run/prepare.ts";
 export { AT_REST, readProgress, summaryOf } from "./run/progress.ts";
+export { findRun } from "./run/run-reference.ts";
 export { takePartInRuns } from "./run/take-part.ts";

@@ -32,7 +32,7 @@ export function referenceTo(fn: AnyFunction, caller: string): FunctionReference 
 
 /**
  * The worker's end: the function again. Throws a PawlError where its module cannot be loaded, lacks it or holds
- * another version of it.
+ * another version of it. A callable is found by `resolveCallable`, in callable.ts.
  */
 export async function resolveReference(reference: FunctionReference): Promise<AnyFunction> {
   return reference.kind === "module" ? await resolveCallable(reference) : compileInline(reference.source);

@@ -1,4 +1,7 @@
-/** What is done about leases that have run out, tasks that have expired, and a clock that was set back. */
+/**
+ * What is done about leases that have run out, tasks that have expired, and a clock that was set back. Which leases can be taken back is
+ * said by each driver's sweep.ts, and which workers are dead by tasks/worker/orphan-rescue.ts.
+ */
 import { addAttempts } from "./attempt-history.ts";
 import { cancelExpired } from "./cancel.ts";
 import type { ClockReading, Driver } from "./driver.ts";

@@ -27,7 +27,10 @@ import { type Stop, UnhandledErrors, withinScope } from "./unhandled-errors.ts";
 /** One attempt at a claimed task, from its beginning until its result is in the store. */
 export class Attempt {
   readonly claim: Claim;
-  /** Aborts when the attempt should end; its signal is made when it is first asked for. */
+  /**
+   * Aborts when the attempt should end: `HeldAttempts` aborts it for a cancelled or lost task (tasks/worker/held-attempts.ts). Its signal
+   * is made when it is first asked for.
+   */
   readonly stop = new AbortController();
   /** What the handler wrote, for people. */
   log: string | undefined;

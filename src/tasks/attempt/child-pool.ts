@@ -105,6 +105,7 @@ export class ChildPool implements ChildRunner {
   }
 }
 
+/** The limits of the task as those of the pool, which watches them (pool/worker/time-limit.ts) and ends the child. */
 function limits({ softMs, hardMs }: Definition): CallOptions {
   // One at a time: a long attempt must not delay those that wait for the same child.
   const options: MapOptions = { chunkSize: 1 };

@@ -1,4 +1,7 @@
-/** From the stored form of a flow to the tasks that come next in it. */
+/**
+ * From the stored form of a flow to the tasks that come next in it. A link that fails has none: a chain ends there, and what that means
+ * for a group is in store/sql/groups.ts.
+ */
 import { PawlError } from "../../errors.ts";
 import type { GroupPosition, Json, NewGroup, NewTask, TaskRecord } from "../../store/contract.ts";
 import { JsonText } from "../../store/internal.ts";

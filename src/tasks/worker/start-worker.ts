@@ -11,7 +11,7 @@ import { defaultClient } from "../client/default-client.ts";
 import type { AnyTask, Definition } from "../contract.ts";
 import { assertNotLoading, knownTasks } from "../define/registry.ts";
 import { tickSchedules } from "../schedule/ticker.ts";
-import { prune } from "./prune.ts";
+import { prune } from "./prune-loop.ts";
 import type { Queues } from "./slot-group.ts";
 import { POISON_AFTER, reporting, Worker, type WorkerHealth } from "./worker.ts";
 

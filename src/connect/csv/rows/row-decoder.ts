@@ -24,7 +24,10 @@ interface ValueRules {
   readonly converter: Converter | null;
 }
 
-/** Turns the bytes of one record into a row, by all that a layout says of how to read it. */
+/**
+ * Turns the bytes of one record into a row, by all that a layout says of how to read it. Most records are plain, and `PlainRowDecoder`
+ * reads these, with checks of its own.
+ */
 export class RowDecoder {
   readonly #layout: RecordLayout;
   readonly #origin: RecordOrigin;
