@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { withFlags, withFlagsOf } from "../../src/cli/options/flag-names.ts";
 import { program } from "../../src/cli/program.ts";
+import { optionText } from "../../src/connect/postgres/option-text.ts";
+import { fc, runs } from "../random.ts";
 
 describe("flags in place of options of the API", () => {
   it("stand for an option, for one with a value, and for a value that is a flag", () => {
@@ -16,6 +18,32 @@ describe("flags in place of options of the API", () => {
       withFlags('`map: { "a": "-" }`, or `set: { "b\\"": "x = \\"\\u0000" }`'),
       '--map a=-, or --set b"=x = "\\u0000',
     );
+  });
+
+  it("take every value, with backticks, quotes, backslashes and braces, and leave the names before it alone", () => {
+    const text = fc.string({
+      unit: fc.constantFrom("`", '"', "\\", "{", "}", ":", " ", "=", "a", "u0060", "`key`", "map: { ", "é"),
+    });
+    fc.assert(
+      fc.property(text, text, (name, value) => {
+        const entry = `\`map: { ${optionText(name)}: ${optionText(value)} }\``;
+        assert.equal(
+          withFlags(`name it with ${entry}, or \`key\``),
+          `name it with --map ${name}=${value}, or --key`,
+        );
+        const condition = `The condition \`updateIf: ${optionText(value)}\` does not work`;
+        assert.equal(withFlags(condition), `The condition --update-if ${value} does not work`);
+        assert.ok(
+          withFlags(`no column for "${name}" of a.csv: ${entry}.`).endsWith(`: --map ${name}=${value}.`),
+        );
+      }),
+      { numRuns: runs(2000) },
+    );
+  });
+
+  it("do not stand for what a user wrote, in quotes", () => {
+    const said = 'column "n": "the `key` of `restart: now`" is not an integer: give `decimal`';
+    assert.equal(withFlags(said), said.replace("`decimal`", "--decimal"));
   });
 
   it("leave other texts as they are", () => {

@@ -47,33 +47,43 @@ const FLAGS = new Map([
   ["where", "--where"],
 ]);
 
+/** A text of JSON, in which a backtick is an escape: it would end the code. */
+const TEXT = /"(?:[^"\\`]|\\[^`])*"/.source;
+const ENTRY = `\\{ (${TEXT}|\\w+): (${TEXT}|\\w+) \\}`;
+/** A name or a value of the user's in quotes, unless what looks like its end is the beginning of a text in code. */
+const QUOTED = /(?<![^\s(])"[^"]*"(?<!`[a-zA-Z]+: (?:\{ )?")(?=[\s.,:;)]|$)/.source;
+const CODE = new RegExp(`${QUOTED}|\`([a-zA-Z]+)(?:: (${ENTRY}|${TEXT}|[^\\s"\`{}]+))?\``, "g");
+const WHOLE_ENTRY = new RegExp(`^${ENTRY}$`);
+
 /**
  * A message as a user of the command line needs it. The floors below name the options of their API as code in backticks: `delimiter`,
- * `quote: null`, `append: true`, `map: { "csv": "column" }`; here each becomes its flag. What is not in the table stays as it is.
+ * `quote: null`, `append: true`, `map: { "csv": "column" }`; here each becomes its flag. What is not in the table stays as it is, and so
+ * does what stands in quotes.
  */
 export function withFlags(message: string, flags: ReadonlyMap<string, string> = FLAGS): string {
-  return message.replaceAll(
-    /`([a-zA-Z]+)(?:: ([^`]+))?`/g,
-    (text, name: string, value: string | undefined) => {
-      const exact = value === undefined ? undefined : flags.get(`${name}: ${value}`);
-      const flag = exact ?? flags.get(name);
-      if (flag === undefined) return text;
-      return value === undefined || value === "true" || exact !== undefined
-        ? flag
-        : `${flag} ${flagValue(value)}`;
-    },
-  );
+  return message.replaceAll(CODE, (text, name: string | undefined, value: string | undefined) => {
+    if (name === undefined) return text;
+    const exact = value === undefined ? undefined : flags.get(`${name}: ${value}`);
+    const flag = exact ?? flags.get(name);
+    if (flag === undefined) return text;
+    return value === undefined || value === "true" || exact !== undefined
+      ? flag
+      : `${flag} ${flagValue(value)}`;
+  });
 }
 
-/** An entry of an object, as in `map: { "csv": "column" }`: both are texts of JSON or plain words. */
-const ENTRY = /^\{ ("(?:[^"\\]|\\.)*"|\w+): ("(?:[^"\\]|\\.)*"|\w+) \}$/s;
-
-/** A value as a flag takes it: an entry as `csv=column`, a plain word without quotes. */
+/** A value as a flag takes it: an entry as `csv=column`, a text without quotes. */
 function flagValue(value: string): string {
-  const [, key, entry] = ENTRY.exec(value) ?? [];
-  if (key === undefined || entry === undefined) return value.replace(/^"([\w.-]+)"$/, "$1");
-  // Other escapes stay: they stand for characters that a terminal must not get.
-  return [key, entry].map((text) => text.replaceAll(/^"|"$/g, "").replaceAll(/\\(["\\])/g, "$1")).join("=");
+  const [, key, entry] = WHOLE_ENTRY.exec(value) ?? [];
+  return key === undefined || entry === undefined ? plain(value) : `${plain(key)}=${plain(entry)}`;
+}
+
+/** A text of JSON without its quotes and escapes, but for those of characters that a terminal must not get. */
+function plain(text: string): string {
+  if (!text.startsWith('"')) return text;
+  return text
+    .slice(1, -1)
+    .replaceAll(/\\(?:(["\\])|u0060)/g, (_, character: string | undefined) => character ?? "`");
 }
 
 /** The same for what a run says: only the flags of `pawl run` where its job is in a module of the user's own. */

@@ -2,6 +2,7 @@ import { PawlError } from "../../../errors.ts";
 import { sqlState } from "../../../postgres-errors.ts";
 import { type Column, findColumn, type Table } from "../catalog.ts";
 import { cutName, quoteName } from "../identifier.ts";
+import { optionText } from "../option-text.ts";
 import type { PostgresSession } from "../session.ts";
 
 /** A column that an expression fills. */
@@ -22,7 +23,7 @@ export function givenExpressions(
   { identity }: { readonly identity: boolean },
 ): GivenExpression[] {
   return Object.entries(set).map(([name, expression]) => {
-    const column = findColumn(table, name, "postgres.set", `\`set: { ${JSON.stringify(name)}: "…" }\``);
+    const column = findColumn(table, name, "postgres.set", `\`set: { ${optionText(name)}: "…" }\``);
     if (!column.generated && (identity || column.identity !== "always")) return { column, expression };
     throw new PawlError(
       "postgres.generated",
@@ -55,7 +56,7 @@ export async function checkExpressions(
       row,
       statement: use.statement(one, row),
       code: "postgres.set",
-      what: `The expression of \`set: { ${JSON.stringify(column.name)}: ${JSON.stringify(expression)} }\``,
+      what: `The expression of \`set: { ${optionText(column.name)}: ${optionText(expression)} }\``,
       advice: use.advice,
     });
     assignments.push({ ...one, compared: await tellsDifference(session, column, expression) });

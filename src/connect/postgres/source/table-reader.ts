@@ -3,6 +3,7 @@ import { setOwn } from "../../../own.ts";
 import type { Column, Table } from "../catalog.ts";
 import { explain } from "../errors.ts";
 import { freshPrefix, quoteName } from "../identifier.ts";
+import { optionText } from "../option-text.ts";
 import type { TableRow } from "../options.ts";
 import { PostgresSession } from "../session.ts";
 import { exactTypes } from "../values.ts";
@@ -173,7 +174,7 @@ export function explainFilter(error: unknown, label: string, where: string | und
   if (where === undefined || !/^postgres\.(42(?!501|P01)|22)/.test(code)) return explained;
   return new PawlError(
     "postgres.where",
-    `The condition \`where: ${where}\` does not work on ${label} (${(error as Error).message}): correct it.`,
+    `The condition \`where: ${optionText(where)}\` does not work on ${label} (${(error as Error).message}): correct it.`,
     { cause: error },
   );
 }

@@ -194,7 +194,7 @@ describe("the source table", () => {
     await assert.rejects(cut({}), { code: "postgres.key-null", message: /Some rows .* have no a/ });
     await assert.rejects(cut({ where: "a is not null and x = 1" }), {
       code: "postgres.where",
-      message: /`where: .*x = 1` .*column "x" does not exist/,
+      message: /`where: ".*x = 1"` .*column "x" does not exist/,
     });
     await cut({ where: "a is not null" });
   });

@@ -2,6 +2,7 @@ import { PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { splitName } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
+import { optionText } from "../../option-text.ts";
 import type { PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import { assertExpression, namesFor } from "../expressions.ts";
@@ -84,7 +85,7 @@ async function typeOfExpression(
     row,
     statement: `SELECT (${expression}\n) FROM ${row}`,
     code: "postgres.set",
-    what: `The expression of \`set: { ${JSON.stringify(column)}: ${JSON.stringify(expression)} }\``,
+    what: `The expression of \`set: { ${optionText(column)}: ${optionText(expression)} }\``,
     advice: "here every column of the source is a text",
   });
   const probe = await session.query(`SELECT (${expression}\n) FROM ${row} LIMIT 0`);

@@ -1,5 +1,6 @@
 import { PawlError } from "../../../../errors.ts";
 import { type Column, findColumn, type Table, withoutKey } from "../../catalog.ts";
+import { optionText } from "../../option-text.ts";
 import type { OnConflict } from "../../options.ts";
 
 /** What identifies a row of the target. */
@@ -29,7 +30,7 @@ export function chooseKey(
   if (primary !== null) {
     throw new PawlError(
       "postgres.key-missing",
-      `The key column "${missing[0]}" of ${table.label} is not in ${source}: map it with \`map: { "csv": ${JSON.stringify(missing[0] ?? "")} }\`, ` +
+      `The key column "${missing[0]}" of ${table.label} is not in ${source}: map it with \`map: { "csv": ${optionText(missing[0] ?? "")} }\`, ` +
         `name another unique key with \`key\`${others(table)}, or append with \`append: true\`.`,
     );
   }

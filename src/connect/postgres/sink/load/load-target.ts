@@ -2,6 +2,7 @@ import type { SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { findTable, matchColumn, refuseRules, type Table, unknownTable } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
+import { optionText } from "../../option-text.ts";
 import type { OnConflict, PostgresOptions } from "../../options.ts";
 import type { PostgresSession } from "../../session.ts";
 import { hasCheckpoints } from "../checkpoint-table.ts";
@@ -47,7 +48,7 @@ export async function loadTarget(
     if (names === null || context.transformed || names.includes(name)) continue;
     throw new PawlError(
       "postgres.map",
-      `${source} has no column "${name}" (\`map: { ${JSON.stringify(name)}: ${JSON.stringify(map.get(name) ?? "")} }\`): its columns are ${names.join(", ")}.`,
+      `${source} has no column "${name}" (\`map: { ${optionText(name)}: ${optionText(map.get(name) ?? "")} }\`): its columns are ${names.join(", ")}.`,
     );
   }
   const given = givenExpressions(table, options.set ?? {}, { identity: true });
@@ -166,7 +167,7 @@ async function checkUpdateIf(
     row,
     statement: `SELECT FROM ${row} WHERE (${condition}\n)`,
     code: "postgres.update-if",
-    what: `The condition \`updateIf: ${condition}\``,
+    what: `The condition \`updateIf: ${optionText(condition)}\``,
     advice: `excluded.column is the new value, ${table.name}.column the one in the table`,
   });
   return condition;

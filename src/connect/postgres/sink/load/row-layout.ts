@@ -1,6 +1,7 @@
 import { PawlError } from "../../../../errors.ts";
 import { suggest } from "../../../../near-names.ts";
 import { type Column, findColumn, matchColumn } from "../../catalog.ts";
+import { optionText } from "../../option-text.ts";
 import type { Assignment } from "../expressions.ts";
 import { TransformCheck } from "../transform-check.ts";
 import type { LoadTarget } from "./load-target.ts";
@@ -55,7 +56,7 @@ function makeLayout(target: LoadTarget, names: readonly string[]): Omit<RowLayou
       throw new PawlError(
         "postgres.column-twice",
         `Both "${other}" and "${name}" of ${source} would go to the column "${column.name}" of ${table.label}: leave ` +
-          `one out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
+          `one out with \`map: { ${optionText(name)}: "-" }\`.`,
       );
     }
     seen.set(column.name, name);
@@ -65,7 +66,7 @@ function makeLayout(target: LoadTarget, names: readonly string[]): Omit<RowLayou
     throw new PawlError(
       "postgres.key-missing",
       `The key column "${column.name}" of ${table.label} is not among the columns of ${source} (${names.join(", ")}): ` +
-        `map it with \`map: { "csv": ${JSON.stringify(column.name)} }\`, or name another unique key with \`key\`.`,
+        `map it with \`map: { "csv": ${optionText(column.name)} }\`, or name another unique key with \`key\`.`,
     );
   }
   return { fields, assignments };
@@ -79,12 +80,7 @@ function columnFor(target: LoadTarget, name: string): Column | null {
   const column =
     mapped === undefined
       ? matchColumn(table, name)
-      : findColumn(
-          table,
-          mapped,
-          "postgres.map",
-          `\`map: { ${JSON.stringify(name)}: ${JSON.stringify(mapped)} }\``,
-        );
+      : findColumn(table, mapped, "postgres.map", `\`map: { ${optionText(name)}: ${optionText(mapped)} }\``);
   if (column === null) {
     const names = table.columns.map((each) => each.name);
     throw new PawlError(
@@ -93,7 +89,7 @@ function columnFor(target: LoadTarget, name: string): Column | null {
         suggest(
           name,
           names,
-          `name one with \`map: { ${JSON.stringify(name)}: "column" }\`, or leave it out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
+          `name one with \`map: { ${optionText(name)}: "column" }\`, or leave it out with \`map: { ${optionText(name)}: "-" }\`.`,
         ),
     );
   }
@@ -102,7 +98,7 @@ function columnFor(target: LoadTarget, name: string): Column | null {
   if (column.generated) {
     throw new PawlError(
       "postgres.generated",
-      `The column "${column.name}" of ${table.label} is generated and takes no values: leave it out with \`map: { ${JSON.stringify(name)}: "-" }\`.`,
+      `The column "${column.name}" of ${table.label} is generated and takes no values: leave it out with \`map: { ${optionText(name)}: "-" }\`.`,
     );
   }
   return column;
@@ -125,7 +121,7 @@ export function checkRequired(target: LoadTarget, layout: RowLayout): void {
   throw new PawlError(
     "postgres.required",
     `The column "${missing.name}" of ${table.label} may not be null and has no default, and ${source} does not bring it: ` +
-      `map it with \`map: { "csv": ${JSON.stringify(missing.name)} }\`, or give it a value with \`set: { ${JSON.stringify(missing.name)}: "…" }\`.`,
+      `map it with \`map: { "csv": ${optionText(missing.name)} }\`, or give it a value with \`set: { ${optionText(missing.name)}: "…" }\`.`,
   );
 }
 
