@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, it } from "node:test";
-import { withFlags, withFlagsOf } from "../../src/cli/options/flag-names.ts";
+import { reasonWithFlags, withFlags, withFlagsOf } from "../../src/cli/options/flag-names.ts";
 import { program } from "../../src/cli/program.ts";
 import { optionText } from "../../src/connect/postgres/option-text.ts";
 import { fc, runs } from "../random.ts";
@@ -57,6 +57,15 @@ describe("flags in place of options of the API", () => {
     assert.equal(own, "put `delimiter` right, or start over with --restart");
     const load = withFlagsOf({ module: "pawl:load" }, message);
     assert.equal(load, "put --delimiter right, or start over with --restart");
+  });
+
+  it("stand in reasons of Pawl's own alone", () => {
+    const job = { module: "pawl:load" };
+    const reason = "the `key` is wrong";
+    for (const code of ["csv.value", "postgres.map"])
+      assert.equal(reasonWithFlags(job, { reason, code }), "the --key is wrong", code);
+    for (const code of [null, "P0001", "23505", "postgres.P0001", "mine", "item"])
+      assert.equal(reasonWithFlags(job, { reason, code }), reason, `${code}`);
   });
 
   it("are there for every option that a message of a CSV, a table or a copy names, and are flags of a command", async () => {

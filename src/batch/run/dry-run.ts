@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolder } from "../../private-folder.ts";
+import type { QuarantinedItem } from "../../store/contract.ts";
 import type { Chunk, Ordering, Shard, WriteOutcome } from "../contract.ts";
 import { memoryOf, shardsOf } from "../job/memory.ts";
 import { untransformed } from "../transform/prepared-chunk.ts";
@@ -23,8 +24,8 @@ export interface DryRunChunk {
   readonly written: number;
   readonly unchanged: number;
   readonly skipped: number;
-  /** Reasons of items that failed. */
-  readonly failures: readonly string[];
+  /** Items that failed. */
+  readonly failures: readonly Pick<QuarantinedItem, "reason" | "code">[];
   readonly ms: number;
 }
 
@@ -86,7 +87,10 @@ async function dryRunChunk(
           : untransformed(chunk, chunk.bytes, sink);
         if (first === null) {
           const outcome = await write(prepared.output);
-          const failures = [...prepared.failures, ...outcome.failures].map(({ reason }) => reason);
+          const failures = [...prepared.failures, ...outcome.failures].map(({ reason, code }) => ({
+            reason,
+            code: code ?? null,
+          }));
           const { written, unchanged } = outcome;
           const skipped = prepared.skipped + outcome.skipped;
           const ms = performance.now() - began;

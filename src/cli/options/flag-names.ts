@@ -1,3 +1,4 @@
+import type { FailureReason } from "../../batch/index.ts";
 import type { JobReference } from "../../store/contract.ts";
 
 /** The options that `pawl run` has too: a job in a module of the user's own takes the others in its code. */
@@ -90,3 +91,17 @@ function plain(text: string): string {
 export function withFlagsOf(job: Pick<JobReference, "module">, message: string): string {
   return withFlags(message, job.module?.startsWith("pawl:") ? FLAGS : RUN);
 }
+
+/**
+ * Why an item failed, as a user of the command line needs it. Only sentences of Pawl's own name options of its API: what a transform
+ * threw, or the server raised, stays as it is.
+ */
+export function reasonWithFlags(
+  job: Pick<JobReference, "module">,
+  { reason, code }: Pick<FailureReason, "reason" | "code">,
+): string {
+  return code !== null && OWN_CODE.test(code) ? withFlagsOf(job, reason) : reason;
+}
+
+/** Not a code with the server's SQLSTATE. */
+const OWN_CODE = /^(?:csv|postgres)\.(?![0-9A-Z]{5}$)/;

@@ -2,7 +2,7 @@ import { openItems } from "../../batch/internal.ts";
 import { writeField } from "../../connect/csv/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
-import { withFlagsOf } from "../options/flag-names.ts";
+import { reasonWithFlags } from "../options/flag-names.ts";
 import { writeData } from "../terminal/output.ts";
 import { NUMBER_COLUMN, REASON_COLUMN } from "./fixed-file.ts";
 import { printItems } from "./list.ts";
@@ -49,7 +49,7 @@ async function writeCsv(run: RunRecord, dialect: Dialect, store: Store): Promise
   const field = (text: string) => writeField(text, dialect);
   await writeData(`${[NUMBER_COLUMN, REASON_COLUMN, ...dialect.columns].map(field).join(delimiter)}\n`);
   for await (const item of openItems(store, run.id)) {
-    await writeData(`${item.number}${delimiter}${field(withFlagsOf(run.job, item.reason))}${delimiter}`);
+    await writeData(`${item.number}${delimiter}${field(reasonWithFlags(run.job, item))}${delimiter}`);
     await writeData(item.raw);
     if (!(await writeData("\n"))) return;
   }

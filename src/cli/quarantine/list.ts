@@ -2,10 +2,11 @@ import { failureReasons } from "../../batch/index.ts";
 import { openItems } from "../../batch/internal.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
-import { withFlagsOf } from "../options/flag-names.ts";
+import { reasonWithFlags } from "../options/flag-names.ts";
 import { grouped } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { jsonText, visible } from "../terminal/visible.ts";
+import { originOf } from "./origin.ts";
 
 /** The flags of `pawl quarantine`, as the command line gives them. */
 export interface QuarantineFlags {
@@ -30,8 +31,10 @@ async function byReason(run: RunRecord, json: boolean, store: Store): Promise<vo
     return;
   }
   if (reasons.length === 0) await write(nothingIn(run));
-  for (const { reason, count, at } of reasons) {
-    const line = `${grouped(count).padStart(10)}  ${visible(withFlagsOf(run.job, reason))} (first: ${visible(at)})\n`;
+  const { job } = await originOf(run, store);
+  for (const each of reasons) {
+    const { count, at } = each;
+    const line = `${grouped(count).padStart(10)}  ${visible(reasonWithFlags(job, each))} (first: ${visible(at)})\n`;
     if (!(await write(line))) return;
   }
 }
@@ -48,10 +51,11 @@ export async function printItems(run: RunRecord, store: Store): Promise<void> {
 const RAW_WIDTH = 60;
 
 async function table(run: RunRecord, store: Store): Promise<void> {
+  const { job } = await originOf(run, store);
   let count = 0;
   for await (const item of openItems(store, run.id)) {
     if (count++ === 0) await write("where                          reason\n");
-    const text = `${visible(item.at).padEnd(30)} ${visible(withFlagsOf(run.job, item.reason))}\n${" ".repeat(31)}${shortened(item)}\n`;
+    const text = `${visible(item.at).padEnd(30)} ${visible(reasonWithFlags(job, item))}\n${" ".repeat(31)}${shortened(item)}\n`;
     if (!(await write(text))) return;
   }
   if (count === 0) await write(nothingIn(run));

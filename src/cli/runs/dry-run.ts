@@ -1,8 +1,9 @@
 import type { PreparedRun } from "../../batch/internal.ts";
 import { type DryRun, dryRun } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
+import type { JobReference, Json } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
-import { withFlagsOf } from "../options/flag-names.ts";
+import { reasonWithFlags, withFlagsOf } from "../options/flag-names.ts";
 import { grouped, withUnit } from "../terminal/format.ts";
 import { print } from "../terminal/output.ts";
 import { jsonText } from "../terminal/visible.ts";
@@ -27,30 +28,36 @@ export async function showDryRun(
       guarantee: sink.guarantee,
       ordering: sink.ordering.kind,
       notes: [...notes, ...(trial?.notes ?? [])],
-      ...(trial === null ? {} : { items: trial.items, shards: trial.shards, sample: trial.chunk }),
+      ...(trial === null ? {} : { items: trial.items, shards: trial.shards, sample: sampleOf(trial) }),
     };
     if (json) {
       print(jsonText(plan));
       return;
     }
     const size = source.bytes === null ? "" : `, ${sizeText(source.bytes)}`;
+    const { job } = prepared.run;
     const lines = [
-      trial === null || prepared.run.job.module === LOAD_MODULE
+      trial === null || job.module === LOAD_MODULE
         ? `would load ${source.name}${size}`
         : `would work through ${source.name}${size}`,
       ...(source.columns ? [`  columns    ${source.columns.join(", ")}`] : []),
-      ...(trial === null ? [] : dryRunLines(trial, source.unit)),
+      ...(trial === null ? [] : dryRunLines(trial, source.unit, job)),
       `  guarantee  ${sink.guarantee}`,
-      ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${note}`),
+      ...plan.notes.flatMap((note) => note.split("\n")).map((note) => `  ${withFlagsOf(job, note)}`),
       "nothing was written: leave out --dry-run to start",
     ];
-    print(lines.map((line) => withFlagsOf(prepared.run.job, line)));
+    print(lines);
   } finally {
     await sink.close();
   }
 }
 
-function dryRunLines({ items, shards, chunk }: DryRun, unit: string): string[] {
+/** The first chunk, with the reasons alone of items that failed. */
+function sampleOf({ chunk }: DryRun): Json {
+  return chunk === null ? null : { ...chunk, failures: chunk.failures.map(({ reason }) => reason) };
+}
+
+function dryRunLines({ items, shards, chunk }: DryRun, unit: string, job: JobReference): string[] {
   const about = items === null ? "" : `about ${withUnit(items, unit)} in `;
   const plan = `  plan       ${about}${shards} ${shards === 1 ? "shard" : "shards"}`;
   if (chunk === null) return [plan, `  one chunk  there are no ${unit}`];
@@ -64,6 +71,6 @@ function dryRunLines({ items, shards, chunk }: DryRun, unit: string): string[] {
   return [
     plan,
     `  one chunk  ${withUnit(chunk.items, unit)} in ${Math.ceil(ms)} ms, taken back: ${counts.join(", ")}`,
-    ...failures.slice(0, REASONS).map((reason) => `    quarantined  ${reason}`),
+    ...failures.slice(0, REASONS).map((failure) => `    quarantined  ${reasonWithFlags(job, failure)}`),
   ];
 }

@@ -3,7 +3,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
-import { withFlagsOf } from "../options/flag-names.ts";
+import { reasonWithFlags, withFlagsOf } from "../options/flag-names.ts";
 import { originOf } from "../quarantine/origin.ts";
 import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
@@ -23,6 +23,8 @@ export interface Followup {
   readonly reasons: readonly FailureReason[];
   /** A message of the run with flags in place of the options of the API. */
   readonly inFlags: (message: string) => string;
+  /** The same for a reason, which a transform may have given. */
+  readonly reasonInFlags: (reason: FailureReason) => string;
 }
 
 /** The follow-up of a run; `url` is that of its database in this process. */
@@ -37,6 +39,7 @@ export async function followupOf(run: RunRecord, store: Store, url: string | nul
     // A store that does not answer now must not cost the user the summary.
     reasons: await failureReasons(store, run.id).catch(() => []),
     inFlags: (message) => withFlagsOf(job, message),
+    reasonInFlags: (reason) => reasonWithFlags(job, reason),
   };
 }
 
@@ -67,7 +70,7 @@ export function printSummary(
     ...counted(summary, unit),
     ...followup.reasons
       .slice(0, REASONS)
-      .map(({ reason, count }) => `${grouped(count).padStart(28)} ${visible(followup.inFlags(reason))}`),
+      .map((each) => `${grouped(each.count).padStart(28)} ${visible(followup.reasonInFlags(each))}`),
     ...(followup.reasons.length > REASONS
       ? [`${" ".repeat(29)}and others: ${nextCommand(["quarantine", run, "--by", "reason"])}`]
       : []),

@@ -49,6 +49,35 @@ export const repairs: Stories = {
     );
   },
 
+  "what a transform or the table said about an item stays as it was, and what Pawl said names flags": async (
+    server,
+  ) => {
+    await using scene = await Scene.begin(
+      server,
+      `CREATE TABLE said (id int PRIMARY KEY, name text);
+       CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF NEW.id = 3 THEN RAISE 'give \`delimiter\` and \`restart: true\`'; END IF; RETURN NEW; END $$;
+       CREATE TRIGGER refuse BEFORE INSERT ON said FOR EACH ROW EXECUTE FUNCTION refuse()`,
+    );
+    const thrown = "the `key` of `map: {a}` is wrong, `restart: now`";
+    await scene.write(
+      "check.ts",
+      `export default (row) => { if (row.id === "2") throw new Error(${JSON.stringify(thrown)}); return row; };`,
+    );
+    await scene.write("said.csv", "id,name\n1,a\n2,b\n3,c\n");
+    const raised = "Give `delimiter` and `restart: true`.";
+    const load = ["said.csv", "--table", "said", "--transform", "check.ts"];
+    const { out: planned } = await scene.load([...load, "--dry-run"]);
+    const { code, out: summary, err } = await scene.load(load);
+    assert.equal(code, 3, err);
+    const { out: table } = await scene.pawl(["quarantine", "last"]);
+    const { out: reasons } = await scene.pawl(["quarantine", "last", "--by", "reason"]);
+    for (const shown of [planned, summary, table, reasons, await failuresCsv(scene, "last")]) {
+      assert.ok(shown.includes(thrown), shown);
+      assert.ok(shown.includes(raised), shown);
+    }
+  },
+
   "a replay of the rows as they were, once the table takes them": async (server) => {
     await using scene = await loaded(server);
     const { run } = await statusOf(scene);
