@@ -7,7 +7,7 @@ import { copyCommands } from "./copy/command.ts";
 import { EXIT, exitCodeFor } from "./exit-codes.ts";
 import { loadCommand } from "./load/command.ts";
 import { unlessNothingIsLeft } from "./nothing-left.ts";
-import { withFlags, withFlagsOf } from "./options/flag-names.ts";
+import { errorWithFlags } from "./options/flag-names.ts";
 import { examples } from "./options/shared.ts";
 import { explainUsage, refuseEmpty } from "./options/usage.ts";
 import { postgresCommands } from "./postgres/commands.ts";
@@ -73,10 +73,6 @@ export function program(): Command {
 /** Runs the command of `process.argv`. What went wrong has been said and stands in `process.exitCode` when it resolves. */
 export async function execute(): Promise<void> {
   const pawl = program();
-  let command = pawl.name();
-  pawl.hook("preAction", (_, given) => {
-    command = given.name();
-  });
   try {
     await unlessNothingIsLeft(
       pawl.parseAsync(),
@@ -94,7 +90,7 @@ export async function execute(): Promise<void> {
     // A defect of Pawl keeps its stack; what a user caused is one sentence.
     const text =
       error instanceof PawlError
-        ? visible(command === "run" ? withFlagsOf({ module: null }, error.message) : withFlags(error.message))
+        ? visible(errorWithFlags(error))
         : (await import("../error-text.ts")).errorStack(error);
     tell(`pawl: ${text}`);
     process.exitCode = exitCodeFor(error);

@@ -105,3 +105,27 @@ export function reasonWithFlags(
 
 /** Not a code with the server's SQLSTATE. */
 const OWN_CODE = /^(?:csv|postgres)\.(?![0-9A-Z]{5}$)/;
+
+/** By errors of commands: the job whose work ended with each. */
+const jobs = new WeakMap<Error, Pick<JobReference, "module">>();
+
+/** Does what a command does for a job, so that what it throws names the flags of that job. */
+export async function forJob<T>(job: Pick<JobReference, "module">, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Error && !jobs.has(error)) jobs.set(error, job);
+    throw error;
+  }
+}
+
+/** The same for a job in a module of the user's own, before it is known. */
+export function forOwnJob<T>(work: () => Promise<T>): Promise<T> {
+  return forJob({ module: null }, work);
+}
+
+/** The message of an error that ended a command. */
+export function errorWithFlags(error: Error): string {
+  const job = jobs.get(error);
+  return job === undefined ? withFlags(error.message) : withFlagsOf(job, error.message);
+}

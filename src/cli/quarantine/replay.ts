@@ -5,6 +5,7 @@ import { PawlError } from "../../errors.ts";
 import type { JobReference, RunRecord, Store } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { type DatabaseFlags, giveDatabase } from "../options/database.ts";
+import { forJob } from "../options/flag-names.ts";
 import { REPLAY_MODULE } from "../runs/built-in-jobs.ts";
 import { executeAndShow } from "../runs/execute.ts";
 import { jobOf, type ReplayParams } from "../runs/resolve-job.ts";
@@ -43,11 +44,13 @@ export async function replay(
     module: REPLAY_MODULE,
     params: { ...params },
   };
-  const job = await jobOf({ ...run, job: reference }, store, location);
-  if (from !== null) await checkFixedFile(run, from, store);
-  const restart = flags.restart ?? false;
-  const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
-  await executeAndShow(prepared, location, flags.json ?? false);
+  await forJob(run.job, async () => {
+    const job = await jobOf({ ...run, job: reference }, store, location);
+    if (from !== null) await checkFixedFile(run, from, store);
+    const restart = flags.restart ?? false;
+    const prepared = await prepare(job, { store, reference, replayOf: run.id, restart });
+    await executeAndShow(prepared, location, flags.json ?? false);
+  });
 }
 
 /** What another, unfinished replay has written would be written once more: that one has to end first. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { forOwnJob } from "../options/flag-names.ts";
 import { examples, runOptions, sameDatabaseOption } from "../options/shared.ts";
 import { collect } from "../options/usage.ts";
 import { withStore } from "../with-store.ts";
@@ -15,10 +16,12 @@ export function runCommands(pawl: Command): void {
     .option("--param <k=v>", "a parameter for the job", collect);
   examples(runOptions(run, "run"), "pawl run import-orders.ts --param since=2026-01-01").action(
     (file: string, flags: RunFlags) =>
-      withStore(async (store, location) => {
-        const { runJob } = await import("./run.ts");
-        await runJob(file, flags, store, location);
-      }),
+      forOwnJob(() =>
+        withStore(async (store, location) => {
+          const { runJob } = await import("./run.ts");
+          await runJob(file, flags, store, location);
+        }),
+      ),
   );
 
   const status = pawl

@@ -4,6 +4,7 @@ import type { StateLocation } from "../../store/internal.ts";
 import { exitCodeOf } from "../exit-codes.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
+import { originOf } from "../quarantine/origin.ts";
 import { againEndsAtOnce, endAnyway, onStopRequest, sayLate } from "../shutdown.ts";
 import { progressView } from "../terminal/progress.ts";
 import { followupOf, printSummary } from "./summary.ts";
@@ -40,7 +41,7 @@ export async function executeAndShow(
         `resuming run ${prepared.run.id} where it stopped (--restart starts again from the beginning)`,
       );
     else view.note(`run ${prepared.run.id}`);
-    const { job } = prepared.run;
+    const { job } = await originOf(prepared.run, prepared.store);
     for (const note of prepared.notes) view.note(withFlagsOf(job, note));
     const lease = Number(process.env.PAWL_LEASE_MS);
     const progress = await execute(prepared, {

@@ -7,7 +7,9 @@ import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { type DatabaseFlags, giveDatabase } from "../options/database.ts";
+import { forJob } from "../options/flag-names.ts";
 import { parsePairs } from "../options/parse.ts";
+import { originOf } from "../quarantine/origin.ts";
 import { detach } from "./detach.ts";
 import { executeAndShow } from "./execute.ts";
 import { importJob, jobOf } from "./resolve-job.ts";
@@ -53,9 +55,12 @@ export async function resume(
     await detach(run.id, null, location, flags.json ?? false);
     return;
   }
-  const job = await jobOf(run, store, location);
-  const prepared = await prepare(job, { store, run, reference: run.job });
-  await executeAndShow(prepared, location, flags.json ?? false);
+  const origin = await originOf(run, store);
+  await forJob(origin.job, async () => {
+    const job = await jobOf(run, store, location);
+    const prepared = await prepare(job, { store, run, reference: run.job });
+    await executeAndShow(prepared, location, flags.json ?? false);
+  });
 }
 
 /** Parameters as a job module gets them, which remember what it asked for. */

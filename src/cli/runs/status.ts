@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
 import { sizeText } from "../../sizes.ts";
-import type { RunRecord, Sample, Store } from "../../store/contract.ts";
+import type { JobReference, RunRecord, Sample, Store } from "../../store/contract.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
+import { originOf } from "../quarantine/origin.ts";
 import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
@@ -49,7 +50,7 @@ export async function showRun(
           shards: progress.shards,
           history: samples,
         })
-      : describeRun(record, progress, samples, workers);
+      : describeRun(record, progress, { samples, workers, job: (await originOf(record, store)).job });
     if (flags.watch) clearTerminal();
     const read = await write(`${text}\n`);
     if (!flags.watch || !read || AT_REST.has(record.state)) return;
@@ -60,15 +61,23 @@ export async function showRun(
 function describeRun(
   run: RunRecord,
   progress: RunProgress,
-  samples: readonly Sample[],
-  workers: readonly string[],
+  {
+    samples,
+    workers,
+    job,
+  }: {
+    readonly samples: readonly Sample[];
+    readonly workers: readonly string[];
+    /** Whose flags are named: for a replay that of the run that is replayed. */
+    readonly job: JobReference;
+  },
 ): string {
   const { counts, unit } = progress;
   const total = progress.items === null ? "" : ` of ${grouped(progress.items)}`;
   const time = (at: number) => new Date(at).toISOString().replace("T", " ").slice(0, 19);
   const done = progress.shards.filter((shard) => shard.state === "succeeded").length;
   const lines = [
-    `run ${run.id}  ${run.state}${run.note === null ? "" : `: ${run.note}`}`,
+    `run ${run.id}  ${run.state}${run.note === null ? "" : `: ${withFlagsOf(job, run.note)}`}`,
     `  job          ${run.job.name}${run.replayOf === null ? "" : `, replay of ${run.replayOf}`}`,
     `  source       ${progress.source}`,
     `  begun        ${time(run.createdAt)} UTC`,
@@ -91,9 +100,10 @@ function describeRun(
     );
   }
   for (const shard of progress.shards) {
-    if (shard.error !== null) lines.push(`  shard ${shard.number}      ${shard.state}: ${shard.error}`);
+    if (shard.error !== null)
+      lines.push(`  shard ${shard.number}      ${shard.state}: ${withFlagsOf(job, shard.error)}`);
   }
-  return lines.map((line) => visible(withFlagsOf(run.job, line))).join("\n");
+  return lines.map(visible).join("\n");
 }
 
 /** Items a second between the points of the history. */

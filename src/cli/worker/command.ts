@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { forOwnJob } from "../options/flag-names.ts";
 import { examples } from "../options/shared.ts";
 import type { WorkerFlags } from "./worker.ts";
 
@@ -26,7 +27,7 @@ export function workerCommand(pawl: Command): void {
   examples(worker, "pawl worker reports.ts", "pawl worker tasks.ts --queues mail:16,reports:2").action(
     async (modules: string[], flags: WorkerFlags) => {
       const [{ worker }, { settingsOf }] = await Promise.all([import("./worker.ts"), import("../config.ts")]);
-      await worker(modules, flags, await settingsOf(pawl.opts()));
+      await forOwnJob(async () => worker(modules, flags, await settingsOf(pawl.opts())));
     },
   );
 }

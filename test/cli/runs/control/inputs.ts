@@ -124,6 +124,43 @@ export const inputs: Stories = {
     assert.match(row?.name ?? "", /^PERSON NUMBER 1 /);
   },
 
+  "what is wrong with a job in a module is said in the options of its code, whatever command works on it":
+    async (server) => {
+      await using scene = await Scene.begin(server, "CREATE TABLE people (id int PRIMARY KEY, name text)");
+      const source = (path: string) => new URL(`../../../../src/${path}/index.ts`, import.meta.url).href;
+      const module = (delimiter: string) => `
+      import { defineJob } from "${source("batch")}";
+      import { csv } from "${source("connect/csv")}";
+      import { postgres } from "${source("connect/postgres")}";
+      export default defineJob({
+        name: "people",
+        source: csv("people.csv", { delimiter: "${delimiter}" }),
+        sink: postgres({ url: process.env.DATABASE_URL!, table: "people", onConflict: "update" }),
+        maxQuarantined: 0,
+      });`;
+      await scene.write("job.mts", module(","));
+      await scene.write("people.csv", "id,name\n1,Ada\nx,Bob\n");
+      const env = { DATABASE_URL: scene.url };
+      const first = await scene.pawl(["run", "job.mts"], { env });
+      assert.equal(first.code, 4, first.err);
+      await scene.query("ALTER TABLE people DROP CONSTRAINT people_pkey");
+      for (const command of [
+        ["run", "job.mts"],
+        ["resume", "last"],
+        ["quarantine", "replay", "last"],
+      ]) {
+        const { code, err } = await scene.pawl(command, { env });
+        assert.notEqual(code, 0);
+        assert.match(err, /name the columns of a unique index with `key`/, command.join(" "));
+        assert.doesNotMatch(err, /--key|--append/, command.join(" "));
+      }
+      await scene.write("bad.mts", module("ab"));
+      for (const command of ["run", "worker"]) {
+        const { err } = await scene.pawl([command, "bad.mts"], { env });
+        assert.match(err, /`delimiter` is "ab"/, command);
+      }
+    },
+
   "every command explains itself": async (server) => {
     await using scene = await Scene.begin(server);
     const commands = [
