@@ -21,7 +21,6 @@ const REASONS: readonly Reason[] = [
     why: "is about the machine: containers, backups, start-up files",
     of: has(/^docker|^sqlite3|\| jq|completion/m),
   },
-  { why: "runs a program or a job of the reader's", of: has(/^node load\.ts|^npx pawl run job/m) },
   { why: "works until it is stopped", of: has(/pawl worker |createServer|once\("SIGTERM"/) },
   { why: "names tasks by ids of the reader's", of: has(/\bID\b/) },
   { why: "is run in getting-started.md", of: has(/^pawl quarantine last /m) },
