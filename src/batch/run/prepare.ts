@@ -46,8 +46,8 @@ export interface PreparedRun {
 }
 
 /**
- * Checks both ends of a job and stores its run, or finds the unfinished run of the same work and makes it ready to
- * be resumed. Refuses, with one sentence, a source that has changed and work that another process is doing.
+ * Checks both ends of a job and stores its run, or finds the unfinished run of the same work (resume.ts says which that is) and makes it
+ * ready to be resumed. Refuses, with one sentence, a source that has changed and work that another process is doing.
  */
 export async function prepare(job: AnyJob, options: PrepareOptions): Promise<PreparedRun> {
   const { store, dryRun = false, restart = false, takesPart = false } = options;

@@ -25,7 +25,7 @@ export function isKnown(value: string): string {
   return `${value} IS DISTINCT FROM NULL`;
 }
 
-/** The condition that two relations differ in one of these columns; `right` names its column by position or by name. */
+/** The condition that two relations differ in one of these columns, by which a load and a change leave equal rows unwritten; `right` names its column by position or by name. */
 export function differsSql(
   left: string,
   columns: readonly Column[],

@@ -43,7 +43,7 @@ export class Placement {
     if (!this.mayStay) account.why = "only a worker can give what was asked for";
   }
 
-  /** Whether the items that are left should go to workers now. Starts workers where they will go later. */
+  /** Whether the items that are left should go to workers now, where `paysOff` (cost.ts) computes that they are faster. Starts workers where they will go later. */
   leaves(left: number, sample: Sample): boolean {
     const account = this.#account;
     const workerPool = this.#workerPool;

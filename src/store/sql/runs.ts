@@ -65,7 +65,10 @@ export function* findRun(id: string): Procedure<RunRecord | undefined> {
   return row && toRun(row);
 }
 
-/** Stores a run unless its work is unfinished elsewhere, in a transaction. */
+/**
+ * Stores a run unless its work is unfinished elsewhere, in a transaction. Work that another process is doing is refused by
+ * `resumeOrGiveUp` (batch/run/resume.ts).
+ */
 export function* createRun(run: NewRun): Procedure<{ run: RunRecord; created: boolean }> {
   const { id, job, key, identity, replayOf = null, details } = run;
   // A run of the same key that is created at this moment is waited for: afterwards one of both is there.

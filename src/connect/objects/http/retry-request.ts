@@ -20,7 +20,7 @@ export function requestRetries(): RetryPolicy {
   };
 }
 
-/** Sends a request again where that may help. `onRetry` is told of each failure that is followed by another attempt. */
+/** Sends a request again where that may help: after what, such as 503 SlowDown, response-error.ts says. `onRetry` is told of each failure that is followed by another attempt. */
 export async function retryRequest<T>(
   request: () => Promise<T>,
   signal?: AbortSignal,

@@ -44,7 +44,8 @@ const PARTS_AT_ONCE = 4;
 
 /**
  * Copies an object once: small ones in one piece, others in parts, several at a time. The bytes are compared with the
- * checksum of the source where it has one, and the target compares what it got with what was sent.
+ * checksum of the source where it has one, and the target compares what it got with what was sent. `CopyWriter` calls it, and removes the
+ * source of a move afterwards.
  */
 export async function transfer(entry: ObjectEntry, context: TransferContext): Promise<WrittenObject> {
   const { reader, writer } = context;
