@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Access } from "../../test/connect/objects/s3/access.ts";
+import { type Access, profileOf } from "../../test/connect/objects/s3/access.ts";
 import { S3Server } from "../../test/connect/objects/s3/server.ts";
 
 /** Two providers, a folder, and what each program must be told to find them. */
@@ -15,7 +15,7 @@ export class Places {
     this.directory = directory;
     this.near = near;
     this.far = far;
-    writeFileSync(join(directory, "config"), profile("near", near.access) + profile("far", far.access));
+    writeFileSync(join(directory, "config"), profileOf("near", near.access) + profileOf("far", far.access));
     writeFileSync(join(directory, "no-credentials"), "");
   }
 
@@ -91,16 +91,4 @@ export class Places {
       ...remote("FAR", this.far.access),
     };
   }
-}
-
-function profile(name: string, { endpoint, accessKeyId, secretAccessKey, region }: Access): string {
-  return [
-    `[profile ${name}]`,
-    `endpoint_url = ${endpoint}`,
-    `region = ${region}`,
-    `aws_access_key_id = ${accessKeyId}`,
-    `aws_secret_access_key = ${secretAccessKey}`,
-    "",
-    "",
-  ].join("\n");
 }

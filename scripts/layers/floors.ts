@@ -28,6 +28,7 @@ export const foundation: readonly string[] = [
   "near-names.ts",
   "node-version.ts",
   "own.ts",
+  "plain-object.ts",
   "postgres-client.ts",
   "postgres-errors.ts",
   "postgres-ownership.ts",

@@ -5,6 +5,7 @@ import { errorReason } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import { suggest } from "../near-names.ts";
 import { own } from "../own.ts";
+import { isPlainObject } from "../plain-object.ts";
 import { nameStore, storeLocation } from "../store/internal.ts";
 import { isThenable } from "../thenable.ts";
 import { isUrl } from "../url-scheme.ts";
@@ -190,13 +191,8 @@ function assertKeys(value: object, known: readonly string[], where: string): voi
 
 function assertRecord(value: unknown, sentence: string): asserts value is Record<string, unknown> {
   // The settings of another object, such as an instance of a class, may be where Object.keys does not find them.
-  if (typeof value === "object" && value !== null && isPlain(value)) return;
+  if (typeof value === "object" && value !== null && isPlainObject(value)) return;
   throw wrong(sentence);
-}
-
-function isPlain(value: object): boolean {
-  const prototype: object | null = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function wrong(sentence: string): PawlError {

@@ -16,8 +16,7 @@ export interface StateLocation {
 
 /**
  * The store is `PAWL_STORE`, a path, a URL or `env:NAME`, or `.pawl/store.db` in the working directory; `openStore` (index.ts) chooses SQLite
- * or PostgreSQL by it. The folders lie beside its file,
- * or in `.pawl`.
+ * or PostgreSQL by it. The folders lie beside its file, or in `.pawl`.
  */
 export function stateLocation(env: NodeJS.ProcessEnv = process.env): StateLocation {
   const given = environmentValue("PAWL_STORE", env) ?? join(".pawl", "store.db");

@@ -2,6 +2,7 @@ import { types } from "node:util";
 import { assertObject, assertOptions, type OptionNames } from "../../arguments.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { isPlainObject } from "../../plain-object.ts";
 import { bytes, type Size } from "../../sizes.ts";
 import type { Sink, Source, Throttle } from "../contract.ts";
 import { assertLimits } from "./work-limits.ts";
@@ -162,7 +163,7 @@ const OPTIONS: OptionNames<AnyJob> = {
 export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertObject(job, "A job");
   // An instance of a class may have more than the options: its transform may use it.
-  if (isPlain(job)) assertOptions(job, OPTIONS, "defineJob");
+  if (isPlainObject(job)) assertOptions(job, OPTIONS, "defineJob");
   if (job.chunkSize !== undefined)
     assertOptions(job.chunkSize, { min: true, max: true }, "the chunkSize of a job");
   if (!job.name) throw new PawlError("job.no-name", "A job needs a name: defineJob({ name: 'people', … }).");
@@ -187,11 +188,6 @@ export function defineJob<T, U = T>(job: Job<T, U>): Job<T, U> {
   assertPositive({ memory, "chunkSize.min": chunkSize?.min, "chunkSize.max": chunkSize?.max }, bytes, what);
   assertPositive({ commitTime, patience }, milliseconds, what);
   return job;
-}
-
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
 }
 
 /** Nothing could be done within no time, or in no memory. */

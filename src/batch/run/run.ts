@@ -104,7 +104,11 @@ export class RunFailedError extends PawlError {
  * ```
  */
 export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<RunSummary> {
-  readonly #prepared: Promise<{ prepared: PreparedRun; store: Store }>;
+  readonly #prepared: Promise<{
+    readonly prepared: PreparedRun;
+    readonly store: Store;
+    readonly runs: string;
+  }>;
   readonly #summary: Promise<RunSummary>;
   readonly #succeeded: Promise<RunSummary>;
 
@@ -124,11 +128,11 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
     };
     const { restart = false, signal } = options;
     this.#prepared = opened.then(async ({ store, runs }) => ({
-      store,
+      ...{ store, runs },
       prepared: await prepare(job, { store, reference, restart, runs, ...(signal ? { signal } : {}) }),
     }));
-    this.#summary = Promise.all([this.#prepared, opened])
-      .then(([{ prepared }, { runs }]) => this.#execute(prepared, runs, signal))
+    this.#summary = this.#prepared
+      .then(({ prepared, runs }) => this.#execute(prepared, runs, signal))
       .finally(async () => {
         if (typeof options.store !== "object") await opened.then(({ store }) => store.close());
       });
@@ -174,7 +178,8 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
   }
 
   /**
-   * Asks the run to stop at its next checkpoints for good. What it wrote stays. Resolves once that is stored.
+   * Asks the run to stop at its next checkpoints for good. What it wrote stays. Resolves once that is stored. A program that has asked a
+   * run to stop need not await it.
    *
    * @throws PawlError `run.state` if the run has ended
    */
@@ -223,7 +228,7 @@ export class RunHandle extends EventEmitter<RunEvents> implements PromiseLike<Ru
   }
 
   /** The run once it is stored. A caller that asks for it gets the error of a run that could not begin. */
-  async #begun(): Promise<{ prepared: PreparedRun; store: Store }> {
+  async #begun(): Promise<{ readonly prepared: PreparedRun; readonly store: Store }> {
     this.#prepared.catch(() => this.#handled());
     return await this.#prepared;
   }

@@ -1,6 +1,7 @@
 import { types } from "node:util";
 import { serialize } from "node:v8";
 import { errorText } from "../../error-text.ts";
+import { isPlainObject } from "../../plain-object.ts";
 
 /**
  * What structured cloning would make less of without a word. It copies the own properties of an object and nothing else: of
@@ -49,7 +50,7 @@ function check(value: unknown, walk: Walk): void {
   walk.seen.add(value);
   if (isArray(value)) {
     for (const each of value) check(each, walk);
-  } else if (isLiteral(value)) {
+  } else if (isPlainObject(value)) {
     assertIsData(value);
     for (const each of Object.values(value)) check(each, walk);
   } else if (types.isMap(value)) {
@@ -60,12 +61,6 @@ function check(value: unknown, walk: Walk): void {
   } else if (types.isSet(value)) for (const each of value) check(each, walk);
   else if (types.isNativeError(value)) check(value.cause, walk);
   else if (!isLeaf(value, walk.to)) lookIntoObject(value, walk);
-}
-
-/** Of an object literal, of this realm or another one. */
-function isLiteral(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
 /** What has no parts that could be anything. */
@@ -101,7 +96,7 @@ function lookIntoObject(value: object, walk: Walk): void {
 
 /** Asks structured cloning, and throws what that throws. */
 function arrivalOf(value: object): Arrival {
-  if (!isLiteral(structuredClone(value))) return "own";
+  if (!isPlainObject(structuredClone(value))) return "own";
   const isMore = Object.prototype.toString.call(value) !== "[object Object]" || isNative(value);
   return isMore ? "lost" : "data";
 }
@@ -126,11 +121,11 @@ const NATIVE = /\{\s*\[native code\]\s*\}$/;
  */
 function isHidden(held: unknown): boolean {
   if (typeof held !== "object" || held === null || isArray(held)) return false;
-  return isLiteral(held) ? Object.values(held).some(isHandle) : isHandle(held);
+  return isPlainObject(held) ? Object.values(held).some(isHandle) : isHandle(held);
 }
 
 function isHandle(held: unknown): boolean {
-  if (typeof held !== "object" || held === null || isArray(held) || isLiteral(held)) return false;
+  if (typeof held !== "object" || held === null || isArray(held) || isPlainObject(held)) return false;
   return ArrayBuffer.isView(held) || Object.keys(held).length === 0 || isNative(held);
 }
 

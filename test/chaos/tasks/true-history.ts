@@ -1,4 +1,5 @@
 import type { AttemptRecord, GroupRecord, TaskRecord } from "../../../src/store/index.ts";
+import { FRESH_TASK } from "../../fresh-task.ts";
 import type { Facts } from "./facts.ts";
 import type { Entry, Happening } from "./history.ts";
 
@@ -42,19 +43,9 @@ export class TrueHistory {
       flow: null,
       payload: null,
       priority: 0,
-      state: "waiting",
+      ...FRESH_TASK,
       due: 0,
-      fence: 0,
-      worker: null,
-      failures: 0,
-      crashes: 0,
-      cancelRequested: false,
-      progress: null,
-      result: null,
-      error: null,
       createdAt: BEGINNING + this.#now,
-      startedAt: null,
-      settledAt: null,
       expiresAt: null,
       unique: null,
       bucket: null,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { FRESH_TASK } from "../../fresh-task.ts";
 import type { Current } from "../conformance.ts";
 import { claimOf, claimOne, ids, newTask, settle, taskOf } from "./tasks.ts";
 
@@ -17,19 +18,9 @@ export function claiming(current: Current): void {
       flow: "g",
       payload,
       priority: 3,
-      state: "waiting",
+      ...FRESH_TASK,
       due: now + 500,
-      fence: 0,
-      worker: null,
-      failures: 0,
-      crashes: 0,
-      cancelRequested: false,
-      progress: null,
-      result: null,
-      error: null,
       createdAt: now,
-      startedAt: null,
-      settledAt: null,
       expiresAt: null,
       unique: null,
       bucket: null,

@@ -17,6 +17,7 @@ import {
   type TaskState,
 } from "../../../src/store/index.ts";
 import { JsonText } from "../../../src/store/internal.ts";
+import { FRESH_TASK } from "../../fresh-task.ts";
 import type { TestClock } from "../test-clock.ts";
 import { ModelBuckets } from "./buckets.ts";
 import { ModelSchedules, type NewSchedule } from "./schedules.ts";
@@ -326,19 +327,9 @@ export class ModelStore {
       ...{ id, queue, name, flow, priority, unique, bucket, childOf, retentionMs },
       payload: JsonText.of(payload).value(),
       meta: JsonText.of(meta).value(),
-      state: "waiting",
+      ...FRESH_TASK,
       due: task.held ? null : now + (task.delayMs ?? 0),
-      fence: 0,
-      worker: null,
-      failures: 0,
-      crashes: 0,
-      cancelRequested: false,
-      progress: null,
-      result: null,
-      error: null,
       createdAt: now,
-      startedAt: null,
-      settledAt: null,
       expiresAt: expiresMs === undefined ? null : now + expiresMs,
       leaseEnd: 0,
       leaseBoot: "",
