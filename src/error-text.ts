@@ -32,7 +32,7 @@ export function errorText(thrown: unknown, longest: number = LONGEST_ERROR_TEXT)
 
 /** The same without a full stop at its end, for a sentence that continues after it. */
 export function errorReason(thrown: unknown): string {
-  return errorText(thrown).replace(/\.$/, "");
+  return withoutFullStop(errorText(thrown));
 }
 
 /** The stack of a thrown error, as bounded and as safe as its text; the text alone where there is no stack. */
@@ -132,4 +132,9 @@ function read(value: object, key: "message" | "name" | "stack"): unknown {
 function tidy(text: string, longest: number): string {
   const bounded = text.length > longest ? `${text.slice(0, longest)}…` : text;
   return bounded.toWellFormed().replaceAll("\0", "\u2400");
+}
+
+/** A sentence as a part of another one. */
+export function withoutFullStop(sentence: string): string {
+  return sentence.replace(/\.$/, "");
 }

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { withoutFullStop } from "./error-text.ts";
 import { PawlError, TransientError } from "./errors.ts";
 import { isNetworkCode } from "./transient-errors.ts";
 
@@ -19,7 +20,7 @@ export function isNetwork(error: unknown): boolean {
 
 /** A message as part of a sentence. */
 export function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim().replace(/\.$/, "");
+  return withoutFullStop(text.replaceAll(/\s+/g, " ").trim());
 }
 
 /** One sentence for what prevents all work with a server; null for every other error. */

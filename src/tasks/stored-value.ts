@@ -1,4 +1,4 @@
-import { errorText } from "../error-text.ts";
+import { errorText, withoutFullStop } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { TaskStore } from "../store/contract.ts";
 import { JsonText } from "../store/internal.ts";
@@ -67,7 +67,7 @@ const NOTHING: TakenValue = { value: new JsonText("null") };
 function notJson(what: string, why: string): PawlError {
   return new PawlError(
     "task.not-json",
-    `${what} cannot be stored as JSON (${why.replace(/\.$/, "")}): use plain data.`,
+    `${what} cannot be stored as JSON (${withoutFullStop(why)}): use plain data.`,
   );
 }
 

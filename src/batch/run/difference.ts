@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, RunRecord } from "../../store/contract.ts";
 import type { Description, Sink, Source } from "../contract.ts";
@@ -20,7 +21,7 @@ export function assertSameSource(run: RunRecord, difference: string | null): voi
   if (difference === null) return;
   throw new PawlError(
     "run.source-changed",
-    `${withoutStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or start over with \`restart: true\`.`,
+    `${withoutFullStop(difference)}, so the checkpoints of run ${run.id} no longer fit: put the input back as it was, or start over with \`restart: true\`.`,
   );
 }
 
@@ -46,12 +47,8 @@ export function assertSameLocations(
   if (difference === null) return;
   throw new PawlError(
     "run.other-location",
-    `${withoutStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with \`restart: true\`.`,
+    `${withoutFullStop(difference)}, and run ${run.id} can only be ${what} with the locations that it began with: fix that, or start over with \`restart: true\`.`,
   );
-}
-
-function withoutStop(sentence: string): string {
-  return sentence.replace(/\.$/, "");
 }
 
 /** Whether they are equal after a way through JSON, as a store keeps them. */

@@ -102,7 +102,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     ],
     onError: (error) => {
       options.onNote?.(`trouble: ${errorText(error)}`);
-      interruption?.trouble(error);
+      interruption?.storeFailed(error);
     },
   });
   // Otherwise each of thousands of shards would be claimed only to be given back, and the run would seem to be at work.
@@ -115,7 +115,7 @@ export async function execute(prepared: PreparedRun, options: ExecuteOptions): P
     await store.enqueue([newCoordinatorTask(run.id, queue)]);
     worker.start();
     if (options.signal?.aborted) interrupt();
-    return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertHeard());
+    return await atRest(prepared, worker.id, stop, options.leave, () => interruption?.assertStored());
   } catch (error) {
     // The store is gone, or cannot be written: a shard would only wait for it.
     if (isOf(error, PawlError) && (error.code === "store.gone" || error.code === "run.interrupted")) {
@@ -142,11 +142,11 @@ async function atRest(
   worker: string,
   stop: AbortController,
   leave: AbortSignal | undefined,
-  assertHeard: () => void,
+  assertStored: () => void,
 ): Promise<RunProgress> {
   const began = performance.now();
   for (;;) {
-    assertHeard();
+    assertStored();
     // Asked before the state is read: a process that changes the state later finds no lease here, and finalizes the run itself.
     const leased = stop.signal.aborted ? await store.query({ flow: id, states: ["leased"] }) : null;
     const run = await store.run(id);

@@ -4,11 +4,11 @@ import { retry } from "../../retry.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import { pause } from "./control.ts";
 
-/** How long a store may fail to note that the run is to stop; then this process ends as if it were killed. */
-const UNHEARD_MS = 3_000;
-const ASK_AGAIN_MS = 200;
+/** How long a store may fail to store that the run is to stop; then this process ends as if it were killed. */
+const UNSTORED_MS = 3_000;
+const RETRY_MS = 200;
 
-/** The same once that is noted and the store fails to note the results of the shards, which may pass. */
+/** The same once that is stored and the store fails to store the results of the shards, which may pass. */
 const UNSETTLED_MS = 15_000;
 
 /** The request of this process to stop the run (Ctrl-C, or an aborted signal), which ends it even if the store cannot store that, as on a full disk. */
@@ -21,12 +21,12 @@ export class Interrupt {
   }
 
   /** The worker could not store something. */
-  trouble(error: unknown): void {
+  storeFailed(error: unknown): void {
     this.#fails(error, UNSETTLED_MS);
   }
 
-  /** Throws the PawlError `run.interrupted` if the store has not noted it in time. */
-  assertHeard(): void {
+  /** Throws the PawlError `run.interrupted` if the store has not stored it in time. */
+  assertStored(): void {
     if (performance.now() < this.#leaveAt) return;
     throw new PawlError(
       "run.interrupted",
@@ -45,13 +45,13 @@ export class Interrupt {
     try {
       await retry(() => pause(store, run, "interrupted"), {
         isTransient: (error) => !isAtRest(error),
-        patienceMs: UNHEARD_MS,
-        waitMs: () => ASK_AGAIN_MS,
-        onRetry: (error) => this.#fails(error, UNHEARD_MS),
+        patienceMs: UNSTORED_MS,
+        waitMs: () => RETRY_MS,
+        onRetry: (error) => this.#fails(error, UNSTORED_MS),
       });
       this.#leaveAt = Number.POSITIVE_INFINITY;
     } catch {
-      // The run has ended meanwhile, or `assertHeard` tells of the error.
+      // The run has ended meanwhile, or `assertStored` tells of the error.
     }
   }
 }

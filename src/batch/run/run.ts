@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { assertMethods, assertObject, assertOptions, type OptionNames } from "../../arguments.ts";
+import { withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { isLoading } from "../../pool/internal.ts";
 import type { JobReference, Json, Store } from "../../store/contract.ts";
@@ -80,7 +81,7 @@ export class RunFailedError extends PawlError {
 
   constructor(summary: RunSummary) {
     const { run, state, note } = summary;
-    const why = note === undefined ? "." : `: ${note.replace(/\.$/, "")}.`;
+    const why = note === undefined ? "." : `: ${withoutFullStop(note)}.`;
     if (state === "paused") super("run.paused", `Run ${run} was paused${why}`);
     else if (state === "cancelled") super("run.cancelled", `Run ${run} was cancelled${why}`);
     else super("run.failed", `Run ${run} failed${why}`);

@@ -2,7 +2,7 @@ import { lstat, readFile, stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { TransformContext, TransformResult } from "../../batch/index.ts";
-import { errorText } from "../../error-text.ts";
+import { errorText, withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { unlessNothingIsLeft } from "../nothing-left.ts";
 import { tell } from "../terminal/output.ts";
@@ -94,7 +94,7 @@ function adviceFor(error: unknown, path: string): string | undefined {
 
 /** The first line of what foreign code says, without a full stop. */
 export function firstLine(text: string): string {
-  return (text.split("\n", 1)[0] ?? "").replace(/\.$/, "");
+  return withoutFullStop(text.split("\n", 1)[0] ?? "");
 }
 
 type RowTransform<Row> = (row: Row, context: TransformContext) => TransformResult<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertObject } from "../../arguments.ts";
 import { type Duration, durationText, optionalMilliseconds } from "../../durations.ts";
+import { withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json, Store, TaskRecord, TaskState, TaskStore } from "../../store/contract.ts";
 import { LONGEST_TIMER_MS } from "../../timers.ts";
@@ -63,7 +64,7 @@ export class TaskFailedError extends PawlError {
 
   constructor(record: TaskRecord) {
     const { id, name, state, error, failures } = record;
-    const why = (error ?? "no reason is known").replace(/\.$/, "");
+    const why = withoutFullStop(error ?? "no reason is known");
     const sentence =
       state === "cancelled"
         ? `Task ${id} (${name}) was cancelled${error === null ? "" : `: ${why}`}.`

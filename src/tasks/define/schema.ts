@@ -1,3 +1,4 @@
+import { withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { GroupResults } from "../flow/group-results.ts";
 
@@ -49,7 +50,7 @@ export async function parseInput<Output>(
 
 function sentence({ message, path }: Issue): string {
   const place = path?.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
-  const words = message.replace(/\.$/, "");
+  const words = withoutFullStop(message);
   // Some say the place themselves.
   return place && !words.startsWith(place.split(".", 1)[0] ?? "") ? `${place}: ${words}` : words;
 }

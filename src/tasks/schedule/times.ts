@@ -1,7 +1,7 @@
 import { Cron } from "croner";
 import { assertObject, assertText } from "../../arguments.ts";
 import { type Duration, finiteMilliseconds } from "../../durations.ts";
-import { errorText } from "../../error-text.ts";
+import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Json } from "../../store/contract.ts";
 import { onlyOptions } from "../client/call.ts";
@@ -74,7 +74,7 @@ export function timesSpec(name: string, times: ScheduleTimes): TimesSpec {
   try {
     first = cronOf(spec.cron, timezone).nextRun(new Date(0))?.getTime() ?? null;
   } catch (error) {
-    const why = errorText(error).replace(/\.$/, "");
+    const why = errorReason(error);
     throw new PawlError(
       "schedule.cron",
       `The cron "${cron}" (${timezone}) of schedule "${name}" cannot be read: ${why}.`,

@@ -8,7 +8,7 @@ import type { Lease } from "../../store/contract.ts";
 const THREAD = new URL(`./lease-renewer-thread${extname(import.meta.url)}`, import.meta.url);
 
 /** How long a thread gets to close its store before it is ended. */
-const FAREWELL_MS = 2_000;
+const CLOSE_WITHIN_MS = 2_000;
 
 /**
  * How long dropped leases wait for another message to go with: waking the thread costs more than noting a thousand of
@@ -101,7 +101,7 @@ export class LeaseRenewer {
     const gone = new Promise((resolve) => thread.once("exit", resolve));
     thread.ref();
     this.#tell({ kind: "stop" });
-    await Promise.race([gone, sleep(FAREWELL_MS, undefined, { ref: false })]);
+    await Promise.race([gone, sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     await thread.terminate();
   }
 

@@ -1,3 +1,4 @@
+import { withoutFullStop } from "../../../error-text.ts";
 import { callable } from "../../../pool/index.ts";
 import type { ObjectInfo, Transformed } from "../contract.ts";
 
@@ -19,7 +20,7 @@ export const transformProblem = callable(import.meta, async (module: string): Pr
     return "exports no function by default: export default (bytes, { key }) => bytes";
   } catch (error) {
     const [why = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
-    return `cannot be imported: ${why.replace(/\.$/, "")}`;
+    return `cannot be imported: ${withoutFullStop(why)}`;
   }
 });
 
