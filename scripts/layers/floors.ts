@@ -8,9 +8,9 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
   doctor: [],
   tasks: ["store", "pool"],
   batch: ["store", "pool", "tasks"],
-  data: ["pool"],
-  // The ends of batch and data: they know the contracts of the work, not how it is run.
-  connect: ["store/contract.ts", "batch/contract.ts", "pool", "data"],
+  // The ends of batch: they know the contracts of the work, not how it is run.
+  connect: ["store/contract.ts", "batch/contract.ts", "pool"],
+  data: ["store/contract.ts", "pool", "batch", "connect"],
   advise: ["store", "pool", "doctor", "tasks", "batch", "data", "connect"],
   web: ["store", "pool", "doctor", "tasks", "batch", "data", "connect", "advise"],
   cli: ["store", "pool", "doctor", "tasks", "batch", "data", "connect", "advise", "web"],

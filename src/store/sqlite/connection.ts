@@ -10,7 +10,7 @@ import { explain, isBusy } from "./errors.ts";
 import { type FileIdentity, gone, isGone } from "./file-identity.ts";
 import { assertKnown } from "./schema.ts";
 
-export type Row = Record<string, unknown>;
+export type SqliteRow = Record<string, unknown>;
 
 /** How long an operation waits for other processes before it fails with a TransientError. */
 const BUSY_MS = 15_000;
@@ -68,12 +68,12 @@ export class Connection {
   }
 
   /** All rows of a statement. */
-  all<R = Row>(sql: string, ...values: SQLInputValue[]): R[] {
+  all<R = SqliteRow>(sql: string, ...values: SQLInputValue[]): R[] {
     return this.#prepared(sql).all(...values) as R[];
   }
 
   /** The first row of a statement. */
-  get<R = Row>(sql: string, ...values: SQLInputValue[]): R | undefined {
+  get<R = SqliteRow>(sql: string, ...values: SQLInputValue[]): R | undefined {
     return this.#prepared(sql).get(...values) as R | undefined;
   }
 

@@ -1,0 +1,33 @@
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { PawlError } from "../../../errors.ts";
+import type { EngineOptions } from "../contract.ts";
+
+/** An instance of DuckDB in memory, of one run. Rejects with PawlError("data.no-duckdb") where the package is not installed. */
+export async function openInstance(options: EngineOptions): Promise<DuckDBInstance> {
+  const { DuckDBInstance } = await load();
+  return await DuckDBInstance.create(":memory:", {
+    threads: String(options.threads),
+    memory_limit: `${options.memory}B`,
+    temp_directory: options.spillFolder,
+    ...(options.spillLimit === null ? {} : { max_temp_directory_size: `${options.spillLimit}B` }),
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+  });
+}
+
+/** A connection of its own for one query. */
+export async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return connection;
+}
+
+async function load(): Promise<typeof import("@duckdb/node-api")> {
+  try {
+    return await import("@duckdb/node-api");
+  } catch (error) {
+    throw new PawlError("data.no-duckdb", "Frames need DuckDB: run npm install @duckdb/node-api.", {
+      cause: error,
+    });
+  }
+}

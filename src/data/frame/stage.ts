@@ -1,0 +1,30 @@
+import type { EngineSession } from "../engine/contract.ts";
+import type { ExpressionNode } from "../expr/node.ts";
+import type { PlanNode, Stage } from "../plan/node.ts";
+
+/** How a staged node is run. */
+export interface RunnableStage extends Stage {
+  /** Runs it over its inputs and resolves with Parquet files that hold the result. */
+  run(inputs: readonly PlanNode[], context: StageContext): Promise<StagedFiles>;
+}
+
+/** What a stage may use. */
+export interface StageContext {
+  /** The engine of the run. */
+  readonly session: EngineSession;
+  /** A folder of this run for its files, removed afterwards. */
+  readonly folder: string;
+  /** Bytes the stage may hold. */
+  readonly memory: number;
+  readonly signal: AbortSignal;
+  /** Which columns of the result are needed, and a condition by which rows that do not fulfil it may be left out. */
+  readonly needed: { readonly columns: readonly string[]; readonly where: ExpressionNode | null };
+}
+
+/** The files of a stage. */
+export interface StagedFiles {
+  /** Local Parquet files. */
+  readonly paths: readonly string[];
+  /** Rows in all of them, as they were counted when they were written. */
+  readonly rows: number;
+}

@@ -1,0 +1,35 @@
+/** Data bigger than memory: typed lazy frames on DuckDB. */
+
+import "../node-version.ts";
+
+export { count } from "./expr/expression.ts";
+export { Frame, fromRows, Group } from "./frame/frame.ts";
+export { readCsv, readParquet } from "./frame/read.ts";
+export type { FrameRunOptions } from "./frame/run.ts";
+export {
+  bool,
+  bytes,
+  ColumnType,
+  date,
+  decimal,
+  type FrameSchema,
+  float32,
+  float64,
+  int8,
+  int16,
+  int32,
+  int64,
+  json,
+  list,
+  type Row,
+  struct,
+  text,
+  time,
+  timestamp,
+  timestamptz,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  uuid,
+} from "./schema/column-type.ts";
