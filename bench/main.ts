@@ -9,6 +9,8 @@ const benchmarks: Readonly<Record<string, string>> = {
   copy: "copy/run.ts",
   "copy-keys": "copy/keys.ts",
   pool: "pool/run.ts",
+  frames: "frames/run.ts",
+  bags: "bags/run.ts",
   tasks: "tasks/run.ts",
 };
 

@@ -1,9 +1,9 @@
 /** What the referees need from outside npm, as `PAWL_REQUIRE` names it. */
-export type Program = "go" | "pgbouncer" | "azurite" | "systemd";
+export type Program = "go" | "pgbouncer" | "azurite" | "systemd" | "tpch";
 
 /**
  * For `skip` of a test that needs a program which not every machine has: false when it is there (`why` is null), else the
- * sentence that says why not. `PAWL_REQUIRE=go,pgbouncer,azurite,systemd` turns that into a failure.
+ * sentence that says why not. `PAWL_REQUIRE=go,pgbouncer,azurite,systemd,tpch` turns that into a failure.
  */
 export function skipWithout(program: Program, why: string | null): string | false {
   if (why === null) return false;
