@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePairs, parsePositiveDuration, parseSize } from "../src/cli/options/parse.ts";
-import { visible } from "../src/cli/terminal/visible.ts";
 import { PlainRowDecoder } from "../src/connect/csv/rows/plain-row-decoder.ts";
 import { bucketError } from "../src/connect/objects/bucket-service/errors.ts";
 import { parseIni } from "../src/connect/objects/bucket-service/settings.ts";
@@ -15,6 +14,7 @@ import { type Duration, milliseconds } from "../src/durations.ts";
 import { TransientError } from "../src/errors.ts";
 import { own, setOwn } from "../src/own.ts";
 import { bucketRate } from "../src/tasks/define/task.ts";
+import { visible } from "../src/visible.ts";
 import { fc } from "./random.ts";
 
 /** Names that every object inherits: content may have them, and no dictionary may find anything under them. */

@@ -20,6 +20,8 @@ export const floors: Readonly<Record<string, readonly string[]>> = {
 export const foundation: readonly string[] = [
   "arguments.ts",
   "canonical-json.ts",
+  "clip.ts",
+  "count-text.ts",
   "durations.ts",
   "environment.ts",
   "error-codes.ts",
@@ -45,6 +47,7 @@ export const foundation: readonly string[] = [
   "transient-errors.ts",
   "uncloneable.ts",
   "url-scheme.ts",
+  "visible.ts",
 ];
 
 /** The floor of a path relative to `src/`; undefined for a file that lies in `src/` itself. */

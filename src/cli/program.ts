@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { PawlError } from "../errors.ts";
+import { visible } from "../visible.ts";
 import { backfillCommand } from "./backfill/command.ts";
 import { completionCommand, isCompletion } from "./completion.ts";
 import { copyCommands } from "./copy/command.ts";
@@ -15,7 +16,6 @@ import { quarantineCommands } from "./quarantine/commands.ts";
 import { runCommands } from "./runs/commands.ts";
 import { cancelCommand, taskCommands } from "./tasks/commands.ts";
 import { print, tell } from "./terminal/output.ts";
-import { visible } from "./terminal/visible.ts";
 import { workerCommand } from "./worker/command.ts";
 
 /** The command line of `pawl`. What a command is made of is imported when it is given: a backfill does not hold what a load needs. */

@@ -1,9 +1,9 @@
 import { type VerifiedObject, verify } from "../../connect/objects/index.ts";
+import { grouped } from "../../count-text.ts";
 import { sizeText } from "../../sizes.ts";
+import { jsonText, visible } from "../../visible.ts";
 import { EXIT } from "../exit-codes.ts";
-import { grouped } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText, visible } from "../terminal/visible.ts";
 
 /** The flags of `pawl verify`, as the command line gives them. */
 export interface VerifyFlags {

@@ -3,11 +3,11 @@ import { readProgress, UNFINISHED } from "../../batch/internal.ts";
 import { csv } from "../../connect/csv/index.ts";
 import { sharedFile } from "../../connect/csv/internal.ts";
 import { primaryKeyOf, writesToTable } from "../../connect/postgres/internal.ts";
+import { grouped } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord } from "../../store/contract.ts";
 import type { Store } from "../../store/index.ts";
 import { LOAD_MODULE } from "../runs/built-in-jobs.ts";
-import { grouped } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { type LoadParams, loadKey } from "./job.ts";
 

@@ -12,6 +12,7 @@ import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";
 import { isUrl } from "../../url-scheme.ts";
+import { visible } from "../../visible.ts";
 import { type DatabaseFlags, databaseFlag, resolveDatabase } from "../options/database.ts";
 import {
   given,
@@ -24,7 +25,6 @@ import {
 } from "../options/parse.ts";
 import { type StartFlags, startRun } from "../runs/start.ts";
 import { tell } from "../terminal/output.ts";
-import { visible } from "../terminal/visible.ts";
 import { type CsvFlags, csvOptions } from "./csv-options.ts";
 import { asInterruptedLoad, otherLoadNote, refuseAddingAgain } from "./interrupted-loads.ts";
 import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";

@@ -4,9 +4,9 @@ import { pathToFileURL } from "node:url";
 import type { TransformContext, TransformResult } from "../../batch/index.ts";
 import { errorText, withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
+import { visible } from "../../visible.ts";
 import { unlessNothingIsLeft } from "../nothing-left.ts";
 import { tell } from "../terminal/output.ts";
-import { visible } from "../terminal/visible.ts";
 
 /** A module that takes longer to load is told about, since the command does nothing else meanwhile. */
 const LOADING_MS = 10_000;

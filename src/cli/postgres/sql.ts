@@ -1,8 +1,8 @@
 import { runSqlTexts } from "../../connect/postgres/internal.ts";
 import { stateLocation } from "../../store/internal.ts";
+import { harmlessJson, visible } from "../../visible.ts";
 import { type DatabaseFlags, databaseFlag, resolveDatabase } from "../options/database.ts";
 import { write } from "../terminal/output.ts";
-import { harmlessJson, visible } from "../terminal/visible.ts";
 
 /** The flags of `pawl sql`, as the command line gives them. */
 export interface SqlFlags extends DatabaseFlags {

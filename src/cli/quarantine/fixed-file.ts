@@ -1,10 +1,10 @@
 import type { CorrectedItems } from "../../batch/internal.ts";
 import { openItems } from "../../batch/internal.ts";
+import { clipped } from "../../clip.ts";
 import { type CsvOptions, csv } from "../../connect/csv/index.ts";
 import { PawlError } from "../../errors.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import type { StoredLoad } from "../load/job.ts";
-import { clipped } from "../terminal/clip.ts";
 
 /** Which quarantined item a row is, and why it was refused: the columns that `pawl quarantine export` adds to a CSV. */
 export const NUMBER_COLUMN = "pawl_row";

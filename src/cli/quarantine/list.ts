@@ -1,11 +1,11 @@
 import { failureReasons } from "../../batch/index.ts";
 import { openItems } from "../../batch/internal.ts";
+import { grouped } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { QuarantineRecord, RunRecord, Store } from "../../store/contract.ts";
+import { jsonText, visible } from "../../visible.ts";
 import { reasonWithFlags } from "../options/flag-names.ts";
-import { grouped } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText, visible } from "../terminal/visible.ts";
 import { originOf } from "./origin.ts";
 
 /** The flags of `pawl quarantine`, as the command line gives them. */

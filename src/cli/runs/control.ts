@@ -1,9 +1,9 @@
 import { cancel, clearAway, pause } from "../../batch/internal.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
+import { jsonText, visible } from "../../visible.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { print, tell } from "../terminal/output.ts";
-import { jsonText, visible } from "../terminal/visible.ts";
 
 /** `pawl pause RUN` and `pawl cancel RUN`. */
 export async function control(

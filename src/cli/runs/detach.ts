@@ -3,10 +3,10 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { makeFolder } from "../../private-folder.ts";
 import type { StateLocation } from "../../store/internal.ts";
+import { jsonText } from "../../visible.ts";
 import { INTO_VARIABLE, type RunDatabase } from "../options/database.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { print } from "../terminal/output.ts";
-import { jsonText } from "../terminal/visible.ts";
 
 /** Starts a process that continues a stored run, so that the run survives this terminal. */
 export async function detach(

@@ -1,12 +1,13 @@
 import type { PreparedRun } from "../../batch/internal.ts";
 import { type DryRun, dryRun } from "../../batch/internal.ts";
+import { grouped } from "../../count-text.ts";
 import { sizeText } from "../../sizes.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
 import type { StateLocation } from "../../store/internal.ts";
+import { jsonText } from "../../visible.ts";
 import { reasonWithFlags, withFlagsOf } from "../options/flag-names.ts";
-import { grouped, withUnit } from "../terminal/format.ts";
+import { withUnit } from "../terminal/format.ts";
 import { print } from "../terminal/output.ts";
-import { jsonText } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
 
 /** Reasons shown; the rest are like them. */

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST, readProgress, summaryOf, workersOf } from "../../batch/internal.ts";
+import { grouped } from "../../count-text.ts";
 import { sizeText } from "../../sizes.ts";
 import type { JobReference, RunRecord, Sample, Store } from "../../store/contract.ts";
+import { jsonText, visible } from "../../visible.ts";
 import { withFlagsOf } from "../options/flag-names.ts";
 import { originOf } from "../quarantine/origin.ts";
-import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
+import { span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { clearTerminal, print, write } from "../terminal/output.ts";
-import { jsonText, visible } from "../terminal/visible.ts";
 
 /** `pawl status`: the newest runs, one a line. */
 export async function listRuns(json: boolean, store: Store): Promise<void> {

@@ -1,14 +1,15 @@
 import { type FailureReason, failureReasons, type RunProgress, type RunSummary } from "../../batch/index.ts";
+import { grouped } from "../../count-text.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import { sizeText } from "../../sizes.ts";
 import type { RunRecord, Store } from "../../store/contract.ts";
+import { jsonText, visible } from "../../visible.ts";
 import { INTO_VARIABLE } from "../options/database.ts";
 import { reasonWithFlags, withFlagsOf } from "../options/flag-names.ts";
 import { originOf } from "../quarantine/origin.ts";
-import { grouped, span, unitFor, withUnit } from "../terminal/format.ts";
+import { span, unitFor, withUnit } from "../terminal/format.ts";
 import { nextCommand } from "../terminal/next-command.ts";
 import { print, tell } from "../terminal/output.ts";
-import { jsonText, visible } from "../terminal/visible.ts";
 import { LOAD_MODULE } from "./built-in-jobs.ts";
 
 /** What the suggestions of next commands depend on. */

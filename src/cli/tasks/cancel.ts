@@ -1,12 +1,12 @@
 import { findRun } from "../../batch/internal.ts";
+import { plural } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskRecord, TaskSelector } from "../../store/contract.ts";
 import { stateLocation } from "../../store/internal.ts";
+import { jsonText } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
 import { control } from "../runs/control.ts";
-import { plural } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, find, type Named, named, withoutRuns } from "./choose.ts";
 
 const OPEN = ["waiting", "leased"] as const;

@@ -1,12 +1,12 @@
 import { runOfQueue } from "../../batch/internal.ts";
 import type { Store, TaskRecord } from "../../store/contract.ts";
 import { parseWorkerId, progressOf } from "../../tasks/internal.ts";
+import { jsonText, onOneLine } from "../../visible.ts";
 import { parseCount } from "../options/parse.ts";
 import { type FilterFlags, type JsonFlag, STATES } from "../options/shared.ts";
 import { shortSpan } from "../terminal/format.ts";
 import { tell, write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
-import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { selectorOf } from "./filter.ts";
 import { taskJson } from "./json.ts";
 

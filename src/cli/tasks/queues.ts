@@ -1,12 +1,13 @@
 import { runOfQueue } from "../../batch/internal.ts";
+import { grouped, plural } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { QueueRecord, Store } from "../../store/contract.ts";
 import { queueRates } from "../../tasks/internal.ts";
+import { jsonText, onOneLine } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
-import { grouped, plural, shortSpan } from "../terminal/format.ts";
+import { shortSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
-import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { queueJson } from "./json.ts";
 
 /** `pawl queues`: depth, rate and age of each. Those of runs are part of their run. */

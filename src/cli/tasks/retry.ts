@@ -1,9 +1,9 @@
+import { grouped, plural } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { Store, TaskSelector, TaskState } from "../../store/contract.ts";
+import { jsonText } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
-import { grouped, plural } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText } from "../terminal/visible.ts";
 import { type ChoiceFlags, choiceOf, type Named, named, withoutRuns } from "./choose.ts";
 
 const STOPPED: readonly TaskState[] = ["dead", "cancelled"];

@@ -1,12 +1,13 @@
+import { plural } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { ScheduleRecord, Store } from "../../store/contract.ts";
 import { pauseSchedule, removeSchedule, resumeSchedule } from "../../tasks/index.ts";
 import { linksAfter, type TimesSpec, timesOf } from "../../tasks/internal.ts";
+import { jsonText, onOneLine } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
-import { longSpan, plural, utcAndSpan } from "../terminal/format.ts";
+import { longSpan, utcAndSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
-import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { scheduleJson } from "./json.ts";
 
 /** `pawl schedules`. */

@@ -1,10 +1,11 @@
+import { grouped, plural } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import type { AttemptRecord, GroupRecord, Json, Store, TaskRecord } from "../../store/contract.ts";
 import { groupsWithin } from "../../tasks/internal.ts";
+import { jsonText, onOneLine, plain } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
-import { grouped, plural, span, utc, utcAndSpan } from "../terminal/format.ts";
+import { span, utc, utcAndSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
-import { jsonText, onOneLine, plain } from "../terminal/visible.ts";
 import { attemptJson, taskJson } from "./json.ts";
 import { progressWords, workerName } from "./list.ts";
 

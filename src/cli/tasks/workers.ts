@@ -1,11 +1,12 @@
+import { grouped } from "../../count-text.ts";
 import { sizeText } from "../../sizes.ts";
 import type { Instant, Store, WorkerRecord } from "../../store/contract.ts";
 import { isDead, SILENT_AFTER_MS } from "../../tasks/internal.ts";
+import { jsonText, onOneLine } from "../../visible.ts";
 import type { JsonFlag } from "../options/shared.ts";
-import { grouped, shortSpan } from "../terminal/format.ts";
+import { shortSpan } from "../terminal/format.ts";
 import { write } from "../terminal/output.ts";
 import { ListTable } from "../terminal/table.ts";
-import { jsonText, onOneLine } from "../terminal/visible.ts";
 import { workerJson } from "./json.ts";
 import { workerName } from "./list.ts";
 

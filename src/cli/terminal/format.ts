@@ -1,16 +1,5 @@
+import { grouped } from "../../count-text.ts";
 import type { Instant } from "../../store/contract.ts";
-
-/**
- * A count for people: 15,150. `Intl` says the same, but brings megabytes of the customs of all countries into memory,
- * and a run that may use 128 MB has better uses for them.
- */
-export function grouped(count: number): string {
-  return String(Math.round(count)).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-export function plural(count: number, one: string): string {
-  return `${grouped(count)} ${one}${count === 1 ? "" : "s"}`;
-}
 
 /** A count with the unit of a source, which is a plural: `1 row`, `2 rows`. */
 export function withUnit(count: number, unit: string): string {

@@ -2,7 +2,7 @@
  * All that Pawl says on a terminal or in a log goes through here, and nothing that came from elsewhere (a name, a
  * header, a server's message, a row) can give orders to what shows it. A check refuses other ways out.
  */
-import { harmless, visible } from "./visible.ts";
+import { harmless, visible } from "../../visible.ts";
 
 /** What a write fails with when its reader is gone: a pipe that is closed, and a terminal that is. */
 const CLOSED: ReadonlySet<string | undefined> = new Set(["EPIPE", "EIO"]);

@@ -1,8 +1,8 @@
 import stringWidth from "string-width";
 import type { RunProgress } from "../../batch/index.ts";
-import { clipped } from "./clip.ts";
+import { clipped } from "../../clip.ts";
+import { harmless } from "../../visible.ts";
 import { BETWEEN, type Part, ProgressEstimate, type ProgressView } from "./progress-estimate.ts";
-import { harmless } from "./visible.ts";
 
 const MIN_BAR = 8;
 const MAX_BAR = 24;

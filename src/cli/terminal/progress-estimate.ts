@@ -1,7 +1,8 @@
 import type { RunProgress } from "../../batch/index.ts";
 import { AT_REST } from "../../batch/internal.ts";
-import { duration, grouped, withUnit } from "./format.ts";
-import { visible } from "./visible.ts";
+import { grouped } from "../../count-text.ts";
+import { visible } from "../../visible.ts";
+import { duration, withUnit } from "./format.ts";
 
 /** Shows a run's progress while it is followed. */
 export interface ProgressView {

@@ -1,7 +1,7 @@
 import type { RunProgress } from "../../batch/index.ts";
+import { harmless } from "../../visible.ts";
 import { progressStream } from "./output.ts";
 import { BETWEEN, ProgressEstimate, type ProgressView } from "./progress-estimate.ts";
-import { harmless } from "./visible.ts";
 
 const LINE_EVERY_MS = 5000;
 

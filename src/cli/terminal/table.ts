@@ -1,5 +1,5 @@
 import stringWidth from "string-width";
-import { clipped } from "./clip.ts";
+import { clipped } from "../../clip.ts";
 import { isTerminal, terminalWidth, write } from "./output.ts";
 
 export interface ListColumn<Row> {

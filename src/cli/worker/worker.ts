@@ -13,6 +13,7 @@ import { openStore } from "../../store/index.ts";
 import { stateLocation } from "../../store/internal.ts";
 import { type Duration, disconnect, startWorker, useStore } from "../../tasks/index.ts";
 import { knownTasks } from "../../tasks/internal.ts";
+import { visible } from "../../visible.ts";
 import type { PawlProfile } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
 import { firstLine, importModule } from "../options/module.ts";
@@ -20,7 +21,6 @@ import { given, parseCount, parsed, parsePositiveDuration, parseSize } from "../
 import { jobAmong, mayMakeJob } from "../runs/resolve-job.ts";
 import { againEndsAtOnce, endAnyway, onStopRequest, type StopReason } from "../shutdown.ts";
 import { tell } from "../terminal/output.ts";
-import { visible } from "../terminal/visible.ts";
 import { serveHealth, WorkerCheck } from "./health.ts";
 import { launcher } from "./launcher.ts";
 import { SystemdNotifier } from "./systemd.ts";

@@ -14,8 +14,8 @@ import type { RunProgress } from "../../../src/batch/index.ts";
 import { askedParams } from "../../../src/cli/runs/run.ts";
 import { nextCommand } from "../../../src/cli/terminal/next-command.ts";
 import { progressView } from "../../../src/cli/terminal/progress.ts";
-import { harmless, harmlessJson, jsonText, visible } from "../../../src/cli/terminal/visible.ts";
 import { PawlError } from "../../../src/errors.ts";
+import { harmless, harmlessJson, jsonText, visible } from "../../../src/visible.ts";
 
 const SEED = { seed: 20_261_127 };
 /** Written another way than the code that it judges: by what Unicode calls these characters. */
