@@ -2,6 +2,10 @@
 
 import "../node-version.ts";
 
+export { type Computed, computeAll } from "./compute-all.ts";
+export type { ComputeOptions, ComputeProgress } from "./delayed/compute.ts";
+export { type Delayable, type Delayed, type DelayedOptions, delayed } from "./delayed/delayed.ts";
+export { DelayedError } from "./delayed/error.ts";
 export { count } from "./expr/expression.ts";
 export { Frame, fromRows, Group } from "./frame/frame.ts";
 export { readCsv, readParquet } from "./frame/read.ts";

@@ -1,2 +1,8 @@
 /** What the floors above need of the pool and users do not. */
+
+export type { AnyFunction } from "./callable/callable.ts";
 export { isLoading } from "./callable/callable.ts";
+export { referenceTo } from "./callable/reference.ts";
+export { type FunctionFacts, functionFacts, workersOf } from "./pool.ts";
+export { privateDirectory } from "./shared/objects/private-directory.ts";
+export { pack, toHandle } from "./transfer/pack.ts";

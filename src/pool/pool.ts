@@ -2,7 +2,12 @@ import { errorReason, errorText } from "../error-text.ts";
 import { PawlError } from "../errors.ts";
 import type { AnyFunction } from "./callable/callable.ts";
 import { referenceTo } from "./callable/reference.ts";
-import { type FunctionExplanation, FunctionRegistry } from "./calls/function-registry.ts";
+import type { Cost } from "./calls/cost.ts";
+import {
+  type FunctionAccount,
+  type FunctionExplanation,
+  FunctionRegistry,
+} from "./calls/function-registry.ts";
 import type { Settled } from "./calls/item-result.ts";
 import { type PoolContext, runMap } from "./calls/map.ts";
 import { mayRunInCaller } from "./calls/placement.ts";
@@ -27,6 +32,21 @@ export interface Explanation {
   /** The objects that this thread has put, for any pool; those that were never disposed of count as `leaked`. */
   readonly objects: ObjectStats;
 }
+
+/** What a pool knows of a function that was submitted, or will be. */
+export interface FunctionFacts {
+  readonly cost: Cost;
+  readonly account: FunctionAccount;
+}
+
+/**
+ * What a pool knows of a function; null where its options keep functions out of the caller's thread. For a floor above, which
+ * runs what costs less than sending it here, as `map` does.
+ */
+export let functionFacts: (pool: Pool, fn: AnyFunction) => FunctionFacts | null;
+
+/** How many workers a pool may have. */
+export let workersOf: (pool: Pool) => number;
 
 /**
  * Workers for functions: threads, or processes. A function is a `callable`, or an inline one that uses nothing from
@@ -275,6 +295,12 @@ export class Pool<Init = unknown> implements AsyncDisposable {
     await this.#workerPool.close();
   }
 
+  static {
+    functionFacts = (pool, fn) =>
+      pool.#context.mayRunInCaller ? factsOf(pool.#functions.find(fn, "submit", {})) : null;
+    workersOf = (pool) => pool.#workerPool.maxWorkers;
+  }
+
   /** Ends the workers now. What has no result yet gets the error `pool.terminated`. */
   async terminate(): Promise<void> {
     const error = new PawlError("pool.terminated", "The pool was ended before this call had its result.");
@@ -288,6 +314,10 @@ export class Pool<Init = unknown> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.terminate();
   }
+}
+
+function factsOf({ call, account }: ReturnType<FunctionRegistry["find"]>): FunctionFacts {
+  return { cost: call.cost, account };
 }
 
 /** What is given to `init`, on its way to each worker. */
