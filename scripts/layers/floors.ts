@@ -36,6 +36,7 @@ export const foundation: readonly string[] = [
   "postgres-ownership.ts",
   "postgres-url.ts",
   "private-folder.ts",
+  "process-mark.ts",
   "rate-limit.ts",
   "retry-after.ts",
   "retry.ts",
