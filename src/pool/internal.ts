@@ -2,7 +2,7 @@
 
 export type { AnyFunction } from "./callable/callable.ts";
 export { isLoading } from "./callable/callable.ts";
-export { referenceTo } from "./callable/reference.ts";
+export { type FunctionReference, referenceTo, resolveReference } from "./callable/reference.ts";
 export { type FunctionFacts, functionFacts, workersOf } from "./pool.ts";
 export { privateDirectory } from "./shared/objects/private-directory.ts";
 export { pack, toHandle } from "./transfer/pack.ts";

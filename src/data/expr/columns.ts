@@ -2,6 +2,7 @@ import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
 import type { ColumnField, FrameSchema } from "../schema/column-type.ts";
 import { BuiltExpression, type ExpressionOf, type Form } from "./expression.ts";
+import type { ColumnNode } from "./node.ts";
 
 /** The columns of a frame as expressions. */
 export type Columns<S extends FrameSchema, F extends Form = "row"> = {
@@ -45,4 +46,9 @@ export function fieldNamed(name: string, fields: readonly ColumnField[]): Column
   const field = fields.find((each) => each.name === name);
   if (field === undefined) throw unknownColumn(String(name), fields);
   return field;
+}
+
+/** A column as an expression. */
+export function columnNode({ name, type }: ColumnField): ColumnNode {
+  return { kind: "column", name, type };
 }

@@ -17,8 +17,15 @@ export interface StageContext {
   /** Bytes the stage may hold. */
   readonly memory: number;
   readonly signal: AbortSignal;
+  /** Told now and then how far the stage is, from 0 to 1. */
+  readonly onProgress?: (done: number) => void;
   /** Which columns of the result are needed, and a condition by which rows that do not fulfil it may be left out. */
-  readonly needed: { readonly columns: readonly string[]; readonly where: ExpressionNode | null };
+  readonly needed: {
+    readonly columns: readonly string[];
+    readonly where: ExpressionNode | null;
+    /** Of the plans below: equal texts mean equal rows. */
+    readonly identity?: () => Promise<string>;
+  };
 }
 
 /** The files of a stage. */
@@ -27,4 +34,6 @@ export interface StagedFiles {
   readonly paths: readonly string[];
   /** Rows in all of them, as they were counted when they were written. */
   readonly rows: number;
+  /** Called when the whole result of the run is there, which needs the files no longer. */
+  readonly finished?: () => Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { EngineOptions } from "../contract.ts";
 
 /** An instance of DuckDB in memory, of one run. Rejects with PawlError("data.no-duckdb") where the package is not installed. */
 export async function openInstance(options: EngineOptions): Promise<DuckDBInstance> {
-  const { DuckDBInstance } = await load();
+  const { DuckDBInstance } = await loadDuckdb();
   return await DuckDBInstance.create(":memory:", {
     threads: String(options.threads),
     memory_limit: `${options.memory}B`,
@@ -22,7 +22,8 @@ export async function connect(instance: DuckDBInstance): Promise<DuckDBConnectio
   return connection;
 }
 
-async function load(): Promise<typeof import("@duckdb/node-api")> {
+/** The package. Rejects with PawlError("data.no-duckdb") where it is not installed. */
+export async function loadDuckdb(): Promise<typeof import("@duckdb/node-api")> {
   try {
     return await import("@duckdb/node-api");
   } catch (error) {
