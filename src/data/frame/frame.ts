@@ -10,6 +10,7 @@ import {
   type TypeOf,
 } from "../expr/expression.ts";
 import { isAggregate, type NamedExpression } from "../expr/node.ts";
+import { type PartitionFunction, type PartitionOptions, partitionPlan } from "../parts/map-partitions.ts";
 import type { PlanNode } from "../plan/node.ts";
 import type { ColumnField, ColumnType, FrameSchema, Row } from "../schema/column-type.ts";
 import { rowsOf } from "./rows.ts";
@@ -97,6 +98,31 @@ export class Frame<S extends FrameSchema = FrameSchema> {
         expression: { kind: "column", name, type: fieldNamed(name, this.fields).type },
       })),
     );
+  }
+
+  /**
+   * New columns by a function of TypeScript, in the workers of a pool: it is given the input columns of some thousand rows at once, as
+   * typed arrays, and gives the output columns.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ amount: float64() }, [{ amount: 12 }]);
+   * const scored = sales.mapPartitions(({ amount }) => ({ score: amount.map((each) => each / 100) }), {
+   *   input: ["amount"],
+   *   output: { score: float64() },
+   * });
+   * ```
+   */
+  mapPartitions<
+    const C extends keyof S & string,
+    const O extends FrameSchema,
+    B extends Readonly<Record<string, unknown>> = Readonly<Record<string, never>>,
+    Init = undefined,
+  >(
+    fn: PartitionFunction<Pick<S, C>, O, B, Init>,
+    options: PartitionOptions<C, O, B, Init>,
+  ): Frame<Over<S, O>> {
+    return new Frame(partitionPlan(this.#plan, fn as never, options as never));
   }
 
   /** All rows in memory. */
