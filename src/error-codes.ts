@@ -86,6 +86,7 @@ export type ErrorCode =
   | "data.argument"
   | "data.column"
   | "data.compute-all"
+  | "data.format"
   | "data.literal"
   | "data.name"
   | "data.no-duckdb"
