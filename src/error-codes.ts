@@ -112,6 +112,8 @@ export type ErrorCode =
   | "flow.policy"
   | "flow.spent"
   | "flow.stream"
+  | "graph.format"
+  | "graph.size"
   | "http.connection"
   | "http.range"
   | "http.timeout"

@@ -10,6 +10,7 @@ export { count } from "./expr/expression.ts";
 export { Frame, fromRows, Group } from "./frame/frame.ts";
 export { readCsv, readParquet } from "./frame/read.ts";
 export type { FrameRunOptions } from "./frame/run.ts";
+export type { GraphFormat } from "./graph/description.ts";
 export type { PartitionFunction, PartitionOptions } from "./parts/map-partitions.ts";
 export type { PartitionContext } from "./parts/part-worker.ts";
 export type { GivenColumns, GivenValues, PartitionColumns, PartitionValues } from "./parts/partition.ts";

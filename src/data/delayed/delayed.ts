@@ -1,9 +1,12 @@
 import { assertOptions, quoted } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { type AnyFunction, referenceTo } from "../../pool/internal.ts";
+import type { GraphFormat } from "../graph/description.ts";
+import { drawGraph } from "../graph/draw.ts";
 import { takeArguments } from "./arguments.ts";
 import { DelayedCall } from "./call.ts";
 import { type ComputeOptions, computeCalls } from "./compute.ts";
+import { planFor } from "./plan.ts";
 
 declare const kindOfResult: unique symbol;
 
@@ -32,6 +35,17 @@ export interface Delayed<out T> {
    * cannot be written to files; `pool.closed`; the reason of an aborted `signal`
    */
   compute(options?: ComputeOptions): Promise<T>;
+  /**
+   * Draws the calls that this one needs, by name: as a picture, or in the language of Graphviz or Mermaid. Nothing is computed.
+   *
+   * @throws PawlError `graph.format` for another format, `graph.size` for a picture of more than 1,000 calls
+   * @example
+   * ```ts
+   * const square = delayed((x: number) => x * x, { name: "square" });
+   * console.log(square(square(2)).graph("dot"));
+   * ```
+   */
+  graph(format: GraphFormat): string;
 }
 
 /** What a delayed call takes in the place of a `T`: one, a delayed one, or an array or object with delayed values in it. */
@@ -108,5 +122,16 @@ class DelayedResult extends DelayedCall {
   async compute(options: ComputeOptions = {}): Promise<unknown> {
     const [result] = await computeCalls([this], options);
     return result;
+  }
+
+  graph(format: GraphFormat): string {
+    const { calls, users } = planFor([this]);
+    const nodes = calls.map(({ name }, number) => ({
+      id: String(number),
+      label: name,
+      kind: "plain" as const,
+    }));
+    const edges = users.flatMap((all, from) => all.map((to) => ({ from: String(from), to: String(to) })));
+    return drawGraph({ nodes, edges }, format);
   }
 }
