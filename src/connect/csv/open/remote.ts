@@ -2,7 +2,12 @@ import { ItemError, PawlError, TransientError } from "../../../errors.ts";
 import { isWebUrl } from "../../../url-scheme.ts";
 import { assertBucketName } from "../../objects/address.ts";
 import { explainResponse, ResponseError } from "../../objects/http/response-error.ts";
-import { openBucketObject, openWebObject, type RemoteObject } from "../../objects/remote-object.ts";
+import {
+  isChangedObject,
+  openBucketObject,
+  openWebObject,
+  type RemoteObject,
+} from "../../objects/remote-object.ts";
 import type { PlannedFile } from "./planned-file.ts";
 import { refuseChanged } from "./read-blocks.ts";
 import { fullUrl } from "./redacted-path.ts";
@@ -25,18 +30,11 @@ export async function* remoteBytes(file: PlannedFile): AsyncGenerator<Buffer> {
       refuseChanged(file.name);
     yield* object.bytes();
   } catch (error) {
-    if (isChanged(error)) refuseChanged(file.name);
+    if (isChangedObject(error)) refuseChanged(file.name);
     throw explained(error, file.name);
   } finally {
     await object.close();
   }
-}
-
-/** Whether the object has another version than the one that was opened. */
-function isChanged(error: unknown): boolean {
-  return error instanceof ResponseError
-    ? error.status === 412
-    : error instanceof TransientError && error.code === "copy.changed";
 }
 
 async function opened(url: string): Promise<RemoteObject> {

@@ -32,7 +32,8 @@ export async function openUrl(
   }
 }
 
-function refusal(
+/** The error of an answer that is not a success. */
+export function refusal(
   { statusCode = 0, statusMessage = "", headers }: IncomingMessage,
   host: string,
 ): ResponseError {
@@ -158,7 +159,8 @@ export class WebObject implements OpenObject {
 /** Content encodings by which bytes come as they are. */
 const PLAIN_ENCODINGS = new Set(["", "identity", "aws-chunked"]);
 
-function isUnpacked(headers: IncomingMessage["headers"]): boolean {
+/** Whether the bytes that come are those of the object, and not packed for the way. */
+export function isUnpacked(headers: IncomingMessage["headers"]): boolean {
   return PLAIN_ENCODINGS.has((headers["content-encoding"] ?? "").trim().toLowerCase());
 }
 
@@ -172,7 +174,8 @@ const LASTING_FAILURES: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is that of another host",
 };
 
-function connectionError(error: unknown, host: string): unknown {
+/** The error of a connection to a host, which another attempt helps against or not. */
+export function connectionError(error: unknown, host: string): unknown {
   if (error instanceof ResponseError || error instanceof PawlError) return error;
   const { code = "", message } = error as NodeJS.ErrnoException;
   const lasting = own(LASTING_FAILURES, code);
