@@ -80,7 +80,8 @@ export interface Rule {
   readonly enabled: boolean;
 }
 
-interface Relation {
+/** Something with rows in the catalog. */
+export interface Relation {
   readonly oid: number;
   readonly schema: string;
   readonly name: string;
@@ -146,7 +147,11 @@ export async function unknownTable(
   return new PawlError("postgres.unknown-table", `There is no table ${name} in the database: ${advice}`);
 }
 
-async function findRelation(session: PostgresSession, parts: readonly NamePart[]): Promise<Relation | null> {
+/** Looks a relation of any kind up as SQL would; null where there is none. */
+export async function findRelation(
+  session: PostgresSession,
+  parts: readonly NamePart[],
+): Promise<Relation | null> {
   const exact = parts.map((part) => part.text);
   const folded = parts.map((part) => (part.quoted ? part.text : part.text.toLowerCase()));
   for (const names of [exact, folded]) {

@@ -218,6 +218,12 @@ export class PostgresSession {
     return this.#client.query(new CopyIn(sql, bytes)).done;
   }
 
+  /** The rows of a `COPY … TO STDOUT`. Where they are not read to their end, the session has to be closed. */
+  copyOut(sql: string): CopyOut {
+    this.#check();
+    return this.#client.query(new CopyOut(sql));
+  }
+
   /** Closes; never waits for a server that does not answer. */
   async close(): Promise<void> {
     const timer = AbortSignal.timeout(closeMs);
@@ -332,9 +338,117 @@ class CopyIn implements Submittable {
   }
 }
 
+/** Rows that have come are handed on in pieces of about this size. */
+const pieceBytes = 256 * 1024;
+/** So many pieces wait for the reader; then the server has to. */
+const waitingPieces = 4;
+
+/** Whole rows as COPY writes them. */
+export interface CopiedRows {
+  readonly bytes: Buffer;
+  readonly rows: number;
+}
+
+/**
+ * A `COPY … TO STDOUT`: pieces of whole rows, as they come and no faster than they are read. The iteration ends once the server has
+ * said how many rows there were, and throws where that is not how many came.
+ */
+export class CopyOut implements Submittable, AsyncIterable<CopiedRows> {
+  readonly #sql: string;
+  readonly #pieces: CopiedRows[] = [];
+  #piece: Buffer = Buffer.allocUnsafe(pieceBytes);
+  #filled = 0;
+  #rowsInPiece = 0;
+  #came = 0;
+  #counted: number | null = null;
+  #over = false;
+  #error: unknown = null;
+  #stream: CopyConnection["stream"] | null = null;
+  #wake: (() => void) | null = null;
+
+  constructor(sql: string) {
+    this.#sql = sql;
+  }
+
+  /** How many rows there were; only after the end. */
+  get rows(): number {
+    return this.#came;
+  }
+
+  submit(connection: Connection): void {
+    connection.query(this.#sql);
+  }
+
+  /** Called by the driver for each row, in memory that it uses again. */
+  handleCopyData({ chunk }: { readonly chunk: Buffer }, connection: CopyConnection): void {
+    this.#came++;
+    this.#stream = connection.stream;
+    if (this.#filled + chunk.length > this.#piece.length) this.#handOn();
+    if (chunk.length > this.#piece.length) this.#piece = Buffer.allocUnsafe(chunk.length);
+    chunk.copy(this.#piece, this.#filled);
+    this.#filled += chunk.length;
+    this.#rowsInPiece++;
+  }
+
+  handleCommandComplete({ text = "" }: { text?: string }): void {
+    const tag = /^COPY (\d+)$/.exec(text);
+    this.#counted = tag === null ? null : Number(tag[1]);
+  }
+
+  handleReadyForQuery(): void {
+    this.#handOn();
+    this.#end(this.#counted === this.#came ? null : this.#short());
+  }
+
+  handleError(error: unknown): void {
+    this.#end(error);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<CopiedRows, void, undefined> {
+    for (;;) {
+      const piece = this.#pieces.shift();
+      if (piece !== undefined) {
+        if (this.#pieces.length < waitingPieces) this.#stream?.resume();
+        yield piece;
+        continue;
+      }
+      if (this.#error !== null) throw this.#error;
+      if (this.#over) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+
+  #handOn(): void {
+    if (this.#filled === 0) return;
+    this.#pieces.push({ bytes: this.#piece.subarray(0, this.#filled), rows: this.#rowsInPiece });
+    this.#piece = Buffer.allocUnsafe(pieceBytes);
+    this.#filled = 0;
+    this.#rowsInPiece = 0;
+    if (this.#pieces.length >= waitingPieces) this.#stream?.pause();
+    this.#wake?.();
+  }
+
+  #end(error: unknown): void {
+    this.#over = true;
+    this.#error ??= error;
+    // A connection that stays paused would answer nothing any more.
+    this.#stream?.resume();
+    this.#wake?.();
+  }
+
+  #short(): TransientError {
+    return new TransientError(
+      "postgres.lost",
+      `The server counted ${this.#counted ?? "no"} rows of a table, and ${this.#came} came: read it again.`,
+    );
+  }
+}
+
 /** What the driver's connection offers beyond its published types. */
 interface CopyConnection {
-  readonly stream: NodeJS.WritableStream & { cork(): void; uncork(): void };
+  readonly stream: NodeJS.ReadWriteStream & { cork(): void; uncork(): void };
   endCopyFrom(): void;
   sendCopyFail(message: string): void;
 }

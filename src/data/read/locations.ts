@@ -13,7 +13,7 @@ import { PawlError } from "../../errors.ts";
 import { nearNames } from "../../near-names.ts";
 import { isUrl, isWebUrl, urlScheme } from "../../url-scheme.ts";
 import { escapeGlob, Glob, type GlobPart, isEntered, isGlob } from "./glob.ts";
-import type { RemoteBuckets } from "./remote-buckets.ts";
+import type { BucketAddress, RemoteBuckets } from "./remote-buckets.ts";
 import { explainRemote } from "./remote-errors.ts";
 
 /** The formats of files, by which a folder's files are told from others. */
@@ -35,8 +35,6 @@ export interface DataFile {
     /** The URL may hold a signature: it is neither shown nor kept. */
     | { readonly kind: "web"; readonly url: URL };
 }
-
-export type BucketAddress = Extract<ReturnType<typeof parseObjectAddress>, { readonly kind: "s3" | "azure" }>;
 
 export interface FindOptions {
   /** Where relative paths begin. */

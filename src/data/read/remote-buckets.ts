@@ -1,6 +1,12 @@
-import { openRemoteBucket, type RemoteBucket } from "../../connect/objects/internal.ts";
-import type { BucketAddress } from "./locations.ts";
+import {
+  openRemoteBucket,
+  type parseObjectAddress,
+  type RemoteBucket,
+} from "../../connect/objects/internal.ts";
 import { explainRemote } from "./remote-errors.ts";
+
+/** A bucket of S3 or a container of Azure Blob. */
+export type BucketAddress = Extract<ReturnType<typeof parseObjectAddress>, { readonly kind: "s3" | "azure" }>;
 
 /** The buckets and containers that one reading of data needs, each opened once, with its connections. */
 export class RemoteBuckets implements AsyncDisposable {

@@ -31,6 +31,11 @@ export class StagingArea {
     );
   }
 
+  /** Gives room back, of a file that was removed. */
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
   /**
    * The path of a new file. Folders of its own path such as `year=2024` and the ending of its name are kept, since engines read
    * partitions and compression from them; what else it is called is not.

@@ -1,0 +1,135 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { EngineSession } from "../engine/contract.ts";
+import type { FileScan, PlanNode, TableScan } from "../plan/node.ts";
+import type { ColumnField } from "../schema/column-type.ts";
+import { testsOf } from "./conditions.ts";
+import { type DataFile, findDataFiles } from "./locations.ts";
+import { type Needs, needsOf, withLeaves } from "./needed.ts";
+import { isOutsideOf } from "./partitions.ts";
+import { stageTable } from "./postgres-table.ts";
+import { RemoteBuckets } from "./remote-buckets.ts";
+import { type StagedFile, stageParquet, stageWhole } from "./stage-files.ts";
+import { StagingArea } from "./staging-area.ts";
+
+/** What the scans of a run may use. */
+export interface PrepareOptions {
+  /** The engine of the run, which makes Parquet of rows from elsewhere. */
+  readonly session: EngineSession;
+  /** A folder of this run for its files. The caller removes it afterwards. */
+  readonly folder: string;
+  /** Bytes that its files may take; null where only the disk limits them. */
+  readonly limit: number | null;
+  /** Bytes of memory that may be held. */
+  readonly memory: number;
+  readonly signal: AbortSignal;
+  /**
+   * Where relative paths begin.
+   * @default the working directory
+   */
+  readonly cwd?: string;
+  /**
+   * A profile of `~/.aws/config` or `~/.azure/config` by which buckets are reached.
+   * @default null, which takes the environment
+   */
+  readonly profile?: string | null;
+}
+
+/** A plan that an engine can run: all that it reads is a file of this machine. */
+export interface PreparedPlan {
+  readonly plan: PlanNode;
+  /** Bytes that were copied to this machine for it. */
+  readonly stagedBytes: number;
+  /** The files of the user by the paths that the plan has for them, where those are others. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/**
+ * Gives each scan of a plan the files of this machine that it reads: patterns and folders become lists of files, of which the listing
+ * proved complete; files of buckets and of the web are copied, of Parquet only the columns and row groups that the plan needs; tables of
+ * PostgreSQL are read at one moment. Errors: see `findDataFiles`, `stageParquet` and `stageTable`.
+ */
+export async function prepareScans(plan: PlanNode, options: PrepareOptions): Promise<PreparedPlan> {
+  const folder = join(options.folder, "stage");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const area = new StagingArea(folder, options.limit);
+  const names = new Map<string, string>();
+  const replaced = new Map<PlanNode, PlanNode>();
+  await using buckets = new RemoteBuckets(options.profile ?? null);
+  // One after the other: each may take all of the memory and of the network.
+  for (const [leaf, needs] of needsOf(plan)) {
+    options.signal.throwIfAborted();
+    if (leaf.kind === "scan") {
+      const found = await filesOf(leaf, needs, { ...options, area, buckets });
+      for (const { path, name } of found.files) if (path !== name) names.set(path, name);
+      replaced.set(leaf, found.scan);
+    } else if (leaf.kind === "table") {
+      const scan = narrowed(leaf, needs);
+      replaced.set(leaf, await stageTable(scan, needs.where, { ...options, area }));
+    }
+  }
+  return {
+    plan: withLeaves(plan, (leaf) => replaced.get(leaf) ?? leaf),
+    stagedBytes: area.bytes,
+    names,
+  };
+}
+
+async function filesOf(
+  scan: FileScan,
+  needs: Needs,
+  options: PrepareOptions & { readonly area: StagingArea; readonly buckets: RemoteBuckets },
+): Promise<{ readonly scan: PlanNode; readonly files: readonly StagedFile[] }> {
+  const { area, buckets, memory, signal, cwd = process.cwd() } = options;
+  const tests = testsOf(needs.where);
+  const all = await findDataFiles(scan.locations, { cwd, format: scan.format, buckets, signal });
+  const wanted = all.filter((file) => !isOutsideOf(file, scan.hive, tests));
+  const needed = scan.format === "parquet" ? narrowed(scan, needs) : scan;
+  if (wanted.length === 0) return { scan: { kind: "values", fields: needed.fields, rows: [] }, files: [] };
+  const how = { area, buckets, memory, signal };
+  const files =
+    scan.format === "parquet"
+      ? await stageParquet(wanted, { columns: fileColumns(needed), tests: testsOfFiles(scan, tests) }, how)
+      : await stageWhole(wanted, how);
+  return { scan: { ...needed, locations: files.map(({ path }) => path) }, files };
+}
+
+/** The columns that stand in the files themselves. */
+function fileColumns({ fields, hive, fileColumn }: FileScan): readonly string[] {
+  const others = new Set([...hive.map(({ name }) => name), fileColumn]);
+  return fields.filter(({ name }) => !others.has(name)).map(({ name }) => name);
+}
+
+/** Without those of columns that come from folders: a column of that name in a file is not what is meant. */
+function testsOfFiles(
+  { hive, fileColumn }: FileScan,
+  tests: ReturnType<typeof testsOf>,
+): ReturnType<typeof testsOf> {
+  const others = new Set([...hive.map(({ name }) => name), fileColumn]);
+  return tests.filter(({ column }) => !others.has(column));
+}
+
+/** Kinds whose columns are small: one of them is read where only the number of rows matters. */
+const SMALL = new Set([
+  "bool",
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "date",
+  "float32",
+  "int64",
+]);
+
+function narrowed<T extends FileScan | TableScan>(scan: T, { columns }: Needs): T {
+  if (columns === null) return scan;
+  const isNeeded = ({ name }: ColumnField) => columns.has(name);
+  const fields = scan.fields.filter(isNeeded);
+  const small = scan.fields.find(({ type }) => SMALL.has(type.kind)) ?? scan.fields[0];
+  const kept = fields.length > 0 || small === undefined ? fields : [small];
+  return { ...scan, fields: kept };
+}
+
+export type { DataFile };
