@@ -132,6 +132,8 @@ function next(text: string, from: number, wanted: string): number {
 
 function alternativeOf(text: string, whole: string): GlobAlternative {
   const parts = text.split("/").map((part) => partOf(part, whole));
+  // `**` at the end stands for all files, as `**` and a star do.
+  if (parts.at(-1)?.kind === "folders") parts.push(partOf("*", whole));
   // The last part is a file's name, and belongs to no folder.
   let names = 0;
   while (names < parts.length - 1 && parts[names]?.kind === "name") names++;

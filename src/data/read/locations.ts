@@ -300,11 +300,9 @@ async function* walk(
   }
   const path = resolve(to.cwd, folder === "" ? "." : folder);
   if (part.kind === "folders") {
-    // `**` at the end stands for all files, as `**` and a star do.
-    const below = rest.length === 0 ? [ANY_NAME] : rest;
-    yield* walk(to, folder, below, within);
     const real = await realpath(path).catch(() => path);
     if (within.includes(real)) return;
+    yield* walk(to, folder, rest, within);
     for (const { name, kind } of await entriesOf(path, folder))
       if (isEntered(name) && (await resolvedKind(kind, join(path, name), folder + name)) === "folder")
         yield* walk(to, `${folder}${name}/`, parts, [...within, real]);
@@ -323,8 +321,6 @@ async function* walk(
       );
   }
 }
-
-const ANY_NAME: GlobPart = { kind: "match", text: "*", matches: (name) => !name.startsWith(".") };
 
 type EntryKind = "file" | "folder" | "link" | "other";
 
