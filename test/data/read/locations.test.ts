@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { findDataFiles } from "../../../src/data/read/locations.ts";
 import { Glob } from "../../../src/data/read/glob.ts";
+import { findDataFiles } from "../../../src/data/read/locations.ts";
 import { environmentOf as azureEnvironmentOf } from "../../connect/objects/azure/access.ts";
 import { BlobStub } from "../../connect/objects/azure/stub/server.ts";
 import { environmentOf } from "../../connect/objects/s3/access.ts";
@@ -36,21 +36,35 @@ describe("patterns of paths", () => {
     assert.ok(matches("**/*.csv", "a.csv") && matches("**", "a/b/c.csv") && !matches("a/**", "b/c.csv"));
     assert.ok(!matches("**/*.csv", "_temporary/a.csv") && !matches("**/*.csv", ".pawl-1/a.csv"));
     assert.ok(!matches("*.csv", ".a.csv") && matches(".*.csv", ".a.csv") && matches("*/x", "_a/x"));
-    assert.ok(matches("y={2023,2024}/{a,b{1,2}}.csv", "y=2024/b2.csv") && !matches("y={2023,2024}/*", "y=2025/a"));
+    assert.ok(
+      matches("y={2023,2024}/{a,b{1,2}}.csv", "y=2024/b2.csv") && !matches("y={2023,2024}/*", "y=2025/a"),
+    );
     assert.ok(matches("[a-c]?.csv", "b1.csv") && matches("[!a]*", "b") && !matches("[!a]*", "ab"));
-    assert.ok(matches("a\\*b", "a*b") && !matches("a\\*b", "axb") && matches("a{b}c", "a{b}c") && matches("a[b", "a[b"));
-    assert.throws(() => new Glob("[z-a].csv"), /\[z-a\] in the pattern \[z-a\]\.csv is not a set of characters/);
+    assert.ok(
+      matches("a\\*b", "a*b") &&
+        !matches("a\\*b", "axb") &&
+        matches("a{b}c", "a{b}c") &&
+        matches("a[b", "a[b"),
+    );
+    assert.throws(
+      () => new Glob("[z-a].csv"),
+      /\[z-a\] in the pattern \[z-a\]\.csv is not a set of characters/,
+    );
     assert.throws(() => new Glob("{a,b}".repeat(10)), /more than 1000 alternatives in its braces/);
   });
 
   test("match a name that is written with backslashes, and only that one", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "grapheme", minLength: 1 }), fc.string({ minLength: 1 }), (name, other) => {
-        const plain = name.replaceAll(/[/\0]/g, "-");
-        const pattern = new Glob(plain.replaceAll(/[*?[\]{}\\,]/g, "\\$&"));
-        assert.ok(pattern.matches(plain));
-        if (other !== plain) assert.ok(!pattern.matches(other));
-      }),
+      fc.property(
+        fc.string({ unit: "grapheme", minLength: 1 }),
+        fc.string({ minLength: 1 }),
+        (name, other) => {
+          const plain = name.replaceAll(/[/\0]/g, "-");
+          const pattern = new Glob(plain.replaceAll(/[*?[\]{}\\,]/g, "\\$&"));
+          assert.ok(pattern.matches(plain));
+          if (other !== plain) assert.ok(!pattern.matches(other));
+        },
+      ),
       { numRuns: runs(200) },
     );
   });
@@ -62,7 +76,15 @@ describe("patterns of paths", () => {
 
 describe("files of this machine", () => {
   before(() => {
-    put("d/tx_2.csv", "d/tx_10.csv", "d/tx_é.csv", "d/tx_a.csv.gz", "d/notes.md", "d/.hidden.csv", "d/_tmp/x.csv");
+    put(
+      "d/tx_2.csv",
+      "d/tx_10.csv",
+      "d/tx_é.csv",
+      "d/tx_a.csv.gz",
+      "d/notes.md",
+      "d/.hidden.csv",
+      "d/_tmp/x.csv",
+    );
     put("d/year=2024/a.csv", "d/year=2023/b.csv", "d/a[1].csv", "d/.pawl-9/half.csv");
     symlinkSync(join(folder, "d"), join(folder, "d/year=2024/again"));
     symlinkSync(join(folder, "gone"), join(folder, "dangling.csv"));
@@ -93,15 +115,33 @@ describe("files of this machine", () => {
   });
 
   test("that are not there are said in one sentence with names that are near", async () => {
-    await assert.rejects(found("d/tx_3.csv"), /^PawlError: d\/tx_3\.csv does not exist: did you mean d\/tx_2\.csv\?$/);
-    await assert.rejects(found("e/tx.csv"), /e\/tx\.csv does not exist, nor does the folder e: check the path/);
-    await assert.rejects(found("d/txx_*.csv"), /No file matches d\/txx_\*\.csv: (nearest to it is|d\/ holds) d\/.*, and more\./);
-    await assert.rejects(found("nowhere/*.csv"), /No file matches nowhere\/\*\.csv, since there is no folder nowhere\//);
+    await assert.rejects(
+      found("d/tx_3.csv"),
+      /^PawlError: d\/tx_3\.csv does not exist: did you mean d\/tx_2\.csv\?$/,
+    );
+    await assert.rejects(
+      found("e/tx.csv"),
+      /e\/tx\.csv does not exist, nor does the folder e: check the path/,
+    );
+    await assert.rejects(
+      found("d/txx_*.csv"),
+      /No file matches d\/txx_\*\.csv: (nearest to it is|d\/ holds) d\/.*, and more\./,
+    );
+    await assert.rejects(
+      found("nowhere/*.csv"),
+      /No file matches nowhere\/\*\.csv, since there is no folder nowhere\//,
+    );
     await assert.rejects(found("d", "parquet"), /There is no Parquet file in d: check the name/);
     await assert.rejects(found("dangling*.csv"), /dangling\.csv is a link that leads nowhere/);
     await assert.rejects(found([]), /No file was given/);
-    await assert.rejects(found("ftp://host/a.csv"), /ftp:\/\/ cannot be read: give a path, s3:\/\/bucket\/key/);
-    await assert.rejects(found("env:PAWL_NO_SUCH_THING"), /env:PAWL_NO_SUCH_THING names an environment variable that is not set/);
+    await assert.rejects(
+      found("ftp://host/a.csv"),
+      /ftp:\/\/ cannot be read: give a path, s3:\/\/bucket\/key/,
+    );
+    await assert.rejects(
+      found("env:PAWL_NO_SUCH_THING"),
+      /env:PAWL_NO_SUCH_THING names an environment variable that is not set/,
+    );
   });
 
   test("of the web are named without what signs them, and never listed", async () => {
@@ -124,7 +164,14 @@ describe("objects of buckets", () => {
   after(() => Promise.all([s3.stop(), azure.stop()]));
 
   test("match like files, in the order of their keys' bytes", async () => {
-    const keys = ["t/y=2/b.parquet", "t/y=1/a.parquet", "t/y=1/ä.parquet", "t/_tmp/x.parquet", "t/.x/h.parquet", "t/a.txt"];
+    const keys = [
+      "t/y=2/b.parquet",
+      "t/y=1/a.parquet",
+      "t/y=1/ä.parquet",
+      "t/_tmp/x.parquet",
+      "t/.x/h.parquet",
+      "t/a.txt",
+    ];
     s3.fill("shop", [...keys, "t/dir/", "u/y=1/c.parquet"]);
     const sorted = ["s3://shop/t/y=1/a.parquet", "s3://shop/t/y=1/ä.parquet", "s3://shop/t/y=2/b.parquet"];
     assert.deepEqual(await found("s3://shop/t/**/*.parquet", "parquet"), sorted);
@@ -140,14 +187,23 @@ describe("objects of buckets", () => {
   });
 
   test("that do not match are said with keys that are near, and a bucket that is not there with what to check", async () => {
-    await assert.rejects(found("s3://shop/t/y=1/aa.parq*", "parquet"), /No file matches s3:\/\/shop\/t\/y=1\/aa\.parq\*: nearest to it is s3:\/\/shop\/t\/y=1\/a\.parquet/);
+    await assert.rejects(
+      found("s3://shop/t/y=1/aa.parq*", "parquet"),
+      /No file matches s3:\/\/shop\/t\/y=1\/aa\.parq\*: nearest to it is s3:\/\/shop\/t\/y=1\/a\.parquet/,
+    );
     await assert.rejects(found("s3://nowhere/*.csv"), /there is no such bucket/);
     await assert.rejects(found("s3:///x.csv"), /does not name a bucket/);
-    await assert.rejects(found("s3://KEY:SECRET-9@shop/x.csv"), (error: Error) => !error.message.includes("SECRET-9"));
+    await assert.rejects(
+      found("s3://KEY:SECRET-9@shop/x.csv"),
+      (error: Error) => !error.message.includes("SECRET-9"),
+    );
   });
 
   test("are many pages of keys, none of which is left out", async () => {
-    const keys = Array.from({ length: runs(10_000) }, (_, n) => `many/${String(n % 100).padStart(2, "0")}/${n}.csv`);
+    const keys = Array.from(
+      { length: runs(10_000) },
+      (_, n) => `many/${String(n % 100).padStart(2, "0")}/${n}.csv`,
+    );
     s3.fill("many", keys);
     const names = await found("s3://many/many/**/*.csv");
     assert.equal(names.length, keys.length);

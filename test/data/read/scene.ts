@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { RemoteBuckets } from "../../../src/data/read/remote-buckets.ts";
-import { StagingArea } from "../../../src/data/read/staging-area.ts";
 import type { StageOptions } from "../../../src/data/read/stage-files.ts";
+import { StagingArea } from "../../../src/data/read/staging-area.ts";
 
 /** A folder that goes with the tests of a file. */
 export function temporaryFolder(): string {
@@ -26,9 +26,11 @@ export function environment(variables: Readonly<Record<string, string>>): void {
 
 /** An engine that knows nothing of Pawl, to write files with and to look at what came. */
 export class Referee {
+  readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
 
-  private constructor(connection: DuckDBConnection) {
+  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.#instance = instance;
     this.#connection = connection;
   }
 
@@ -38,12 +40,13 @@ export class Referee {
       autoload_known_extensions: "false",
     });
     const connection = await instance.connect();
-    after(() => {
-      connection.closeSync();
-      instance.closeSync();
-    });
     await connection.run("SET TimeZone = 'UTC'; SET preserve_insertion_order = true; SET threads = 1");
-    return new Referee(connection);
+    return new Referee(instance, connection);
+  }
+
+  close(): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
   }
 
   async run(sql: string): Promise<void> {
@@ -60,7 +63,10 @@ export class Referee {
 let areas = 0;
 
 /** What stages files into a new folder below `folder`; `end` closes it. */
-export function staging(folder: string, limit: number | null = null): StageOptions & { readonly folder: string } {
+export function staging(
+  folder: string,
+  limit: number | null = null,
+): StageOptions & { readonly folder: string } {
   const own = join(folder, `stage-${areas++}`);
   const buckets = new RemoteBuckets(null);
   after(() => buckets[Symbol.asyncDispose]());
