@@ -34,8 +34,17 @@ const SETTINGS = { timezone: "UTC", extra_float_digits: "1" };
 const BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /**
- * The columns of a table or a view, with the types that hold their values: `numeric` with a precision is a decimal and without one
- * text, arrays are lists, and types without a counterpart are text as PostgreSQL writes it.
+ * The columns of a table or a view of PostgreSQL, with the types that hold their values: `numeric` with a precision is a decimal and
+ * without one text, arrays are lists, and types without a counterpart are text as PostgreSQL writes it.
+ *
+ * @param url as `readTable` takes it
+ * @param table as `readTable` takes it
+ * @throws PawlError `postgres.unknown-table` with names that are near, and what else keeps a table from being read
+ *
+ * @example
+ * ```ts
+ * for (const { name, type } of await describeTable("env:DATABASE_URL", "orders")) console.log(name, type.kind);
+ * ```
  */
 export async function describeTable(url: string, table: string): Promise<readonly ColumnField[]> {
   return await PostgresSession.use(urlOf(url), "pawl reader", async (session) => {
@@ -242,7 +251,7 @@ function valueSql({ column, field }: CheckedColumn): string {
   return `${name}::pg_catalog.text`;
 }
 
-/** The sentence for a day that no column of days holds; null for any other error. */
+/** The sentence for a day that no column of days can hold; null for any other error. */
 function explainValue(error: unknown, { table }: TableScan): PawlError | null {
   const message = error instanceof Error ? error.message : "";
   const at = message.indexOf(UNFIT);
@@ -251,7 +260,7 @@ function explainValue(error: unknown, { table }: TableScan): PawlError | null {
   const [, column = told, value = ""] = /^(.*?)(-?infinity|\d+-\d\d-\d\d.*)$/s.exec(told) ?? [];
   return new PawlError(
     "data.value",
-    `The column ${JSON.stringify(column)} of ${table} holds ${value || "a day"}, which is no day from year 1 on: leave such rows out with filter() on the server's side (a view), or declare the column as text().`,
+    `The column ${JSON.stringify(column)} of ${table} holds ${value || "a day"}, which no column of days can hold: read a view without such rows, or declare the column as text().`,
     { cause: error },
   );
 }

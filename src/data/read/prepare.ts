@@ -4,7 +4,7 @@ import type { EngineSession } from "../engine/contract.ts";
 import type { FileScan, PlanNode, TableScan } from "../plan/node.ts";
 import type { ColumnField } from "../schema/column-type.ts";
 import { testsOf } from "./conditions.ts";
-import { type DataFile, findDataFiles } from "./locations.ts";
+import { findDataFiles } from "./locations.ts";
 import { type Needs, needsOf, withLeaves } from "./needed.ts";
 import { isOutsideOf } from "./partitions.ts";
 import { stageTable } from "./postgres-table.ts";
@@ -13,7 +13,7 @@ import { type StagedFile, stageParquet, stageWhole } from "./stage-files.ts";
 import { StagingArea } from "./staging-area.ts";
 
 /** What the scans of a run may use. */
-export interface PrepareOptions {
+export interface ScanContext {
   /** The engine of the run, which makes Parquet of rows from elsewhere. */
   readonly session: EngineSession;
   /** A folder of this run for its files. The caller removes it afterwards. */
@@ -49,7 +49,7 @@ export interface PreparedPlan {
  * proved complete; files of buckets and of the web are copied, of Parquet only the columns and row groups that the plan needs; tables of
  * PostgreSQL are read at one moment. Errors: see `findDataFiles`, `stageParquet` and `stageTable`.
  */
-export async function prepareScans(plan: PlanNode, options: PrepareOptions): Promise<PreparedPlan> {
+export async function prepareScans(plan: PlanNode, options: ScanContext): Promise<PreparedPlan> {
   const folder = join(options.folder, "stage");
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const area = new StagingArea(folder, options.limit);
@@ -78,7 +78,7 @@ export async function prepareScans(plan: PlanNode, options: PrepareOptions): Pro
 async function filesOf(
   scan: FileScan,
   needs: Needs,
-  options: PrepareOptions & { readonly area: StagingArea; readonly buckets: RemoteBuckets },
+  options: ScanContext & { readonly area: StagingArea; readonly buckets: RemoteBuckets },
 ): Promise<{ readonly scan: PlanNode; readonly files: readonly StagedFile[] }> {
   const { area, buckets, memory, signal, cwd = process.cwd() } = options;
   const tests = testsOf(needs.where);
@@ -131,5 +131,3 @@ function narrowed<T extends FileScan | TableScan>(scan: T, { columns }: Needs): 
   const kept = fields.length > 0 || small === undefined ? fields : [small];
   return { ...scan, fields: kept };
 }
-
-export type { DataFile };

@@ -84,10 +84,10 @@ export class StagedRows implements AsyncDisposable {
     this.#bytes = 0;
     this.#rowsInSegment = 0;
     await segment.file.close();
-    // One at a time: whoever writes faster than the engine reads waits here.
+    // One at a time: a writer that is faster than the engine waits here.
     await this.#converting;
     this.#converting = this.#convert(segment.path, bytes, rows);
-    // Its failure is reported to whoever writes next, or finishes.
+    // Its failure is reported at the next segment, or at the end.
     this.#converting.catch(() => {});
   }
 

@@ -239,7 +239,7 @@ describe("Parquet elsewhere", () => {
     await assert.rejects(staged(`${web.url}/t.parquet`), /it redirects to what is not a URL of the web/);
   });
 
-  test("that is no Parquet, or not there, is said with its name and without its signature", async () => {
+  test("that is of another format, or not there, is said with its name and without its signature", async () => {
     s3.fill("shop", ["text.parquet"], Buffer.from("id,amount\n1,2\n"));
     await assert.rejects(
       staged("s3://shop/text.parquet"),
