@@ -1,31 +1,81 @@
-import { assertObject, shown } from "../../arguments.ts";
+import { assertOptions, quoted, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
-import { setOwn } from "../../own.ts";
+import type { Batch } from "../engine/contract.ts";
 import { type Columns, columnsProxy, fieldNamed } from "../expr/columns.ts";
 import {
+  BuiltExpression,
   type Condition,
+  count,
   type Expression,
   type ExpressionLike,
-  nodeOf,
-  type TypeOf,
+  type OrderLike,
 } from "../expr/expression.ts";
-import { isAggregate, type NamedExpression } from "../expr/node.ts";
+import type { NamedExpression } from "../expr/node.ts";
 import { type PartitionFunction, type PartitionOptions, partitionPlan } from "../parts/map-partitions.ts";
 import type { PlanNode } from "../plan/node.ts";
-import type { ColumnField, ColumnType, FrameSchema, Row } from "../schema/column-type.ts";
-import { rowsOf } from "./rows.ts";
-import { type FrameRunOptions, withSession } from "./run.ts";
+import {
+  type ColumnField,
+  type ColumnType,
+  type FrameSchema,
+  fieldsOf,
+  type Row,
+  type text,
+  typeText,
+  type ValueOf,
+} from "../schema/column-type.ts";
+import type {
+  ColumnOfLists,
+  Exploded,
+  Flat,
+  Joined,
+  KeyedJoin,
+  KeyPairs,
+  NoClash,
+  NotNull,
+  Nullable,
+  Over,
+  Renamed,
+  SameColumns,
+  SamePairs,
+  SchemaOf,
+  SharedColumn,
+  UnionOf,
+  Without,
+} from "./frame-types.ts";
+import { groupPlan } from "./group-plan.ts";
+import { type AsofOptions, asofPlan, crossPlan, type JoinOptions, joinPlan } from "./join-plan.ts";
+import { type PivotOptions, pivotPlan, type UnpivotOptions, unpivotPlan } from "./pivot-plan.ts";
+import { collectRows, countRows, frameBatches, frameRows } from "./results.ts";
+import type { FrameRunOptions } from "./run.ts";
+import {
+  columnNamed,
+  columnNode,
+  conditionOf,
+  isCallback,
+  namedOf,
+  namesOf,
+  orderOf,
+  projected,
+  refuseAggregates,
+  rowsOf,
+} from "./verbs.ts";
 
-/** Flattens a type for the reader of an error. */
-type Flat<T> = { [K in keyof T]: T[K] };
+/** An order: the name of a column, names, names with directions, or a callback. Nulls come last, whatever the direction. */
+export type FrameOrder<S extends FrameSchema> =
+  | (keyof S & string)
+  | readonly (keyof S & string)[]
+  | { readonly [C in keyof S]?: "asc" | "desc" }
+  | ((columns: Columns<S>) => OrderLike | readonly OrderLike[]);
 
-/** The schema of named expressions. */
-export type SchemaOf<R extends Readonly<Record<string, ExpressionLike>>> = {
-  readonly [C in keyof R]: TypeOf<R[C]>;
-};
-
-/** A schema with columns added or replaced. */
-export type Over<S extends FrameSchema, R> = Flat<Omit<S, keyof R> & R>;
+/** Which rows a sample takes. */
+export interface SampleOptions {
+  /** The share of the rows, from 0 to 1: each is drawn with this probability. */
+  readonly fraction?: number;
+  /** How many rows, in place of a share. */
+  readonly rows?: number;
+  /** Another seed draws other rows; the same seed draws the same rows of the same input. @default 0 */
+  readonly seed?: number;
+}
 
 /**
  * Rows that may be more than memory holds, and what is to be done with them: nothing runs before a result is asked for. A frame never
@@ -40,6 +90,8 @@ export type Over<S extends FrameSchema, R> = Flat<Omit<S, keyof R> & R>;
  */
 export class Frame<S extends FrameSchema = FrameSchema> {
   readonly #plan: PlanNode;
+  /** Only for the compiler: the columns. */
+  declare readonly " schema"?: S;
 
   /** Not called by programs: use `readCsv`, `readParquet`, `readJsonl`, `readTable` or `fromRows`. */
   constructor(plan: PlanNode) {
@@ -58,10 +110,8 @@ export class Frame<S extends FrameSchema = FrameSchema> {
 
   /** Only the rows for which the condition is true; where it is null, a row is left out. */
   filter(condition: (columns: Columns<S>) => Condition): Frame<S> {
-    const where = nodeOf(condition(this.#columns()));
-    if (where.type.kind !== "bool")
-      throw new PawlError("data.types", `filter() needs a condition, not a value of ${where.type.kind}.`);
-    refuseAggregate(where, "filter()");
+    assertCallback(condition, "filter()");
+    const where = conditionOf(condition(this.#columns()), "filter()");
     return new Frame({ kind: "filter", input: this.#plan, where, fields: this.fields });
   }
 
@@ -69,35 +119,437 @@ export class Frame<S extends FrameSchema = FrameSchema> {
   with<const R extends Readonly<Record<string, ExpressionLike>>>(
     make: (columns: Columns<S>) => R,
   ): Frame<Over<S, SchemaOf<R>>> {
-    const made = named(make(this.#columns()), "with()");
-    const byName = new Map(made.map((column) => [column.name, column]));
-    const kept = this.fields.map(
-      ({ name, type }): NamedExpression =>
-        byName.get(name) ?? { name, expression: { kind: "column", name, type } },
-    );
-    const added = made.filter(({ name }) => !this.fields.some((field) => field.name === name));
-    return this.#project([...kept, ...added]);
+    assertCallback(make, "with()");
+    const made = namedOf(make(this.#columns()), "with()");
+    refuseAggregates(made, "with()");
+    return this.#with(made, "with()");
   }
 
-  /** Only these columns, in this order. */
-  select<const C extends keyof S & string>(...names: readonly C[]): Frame<Pick<S, C>> {
+  /**
+   * Only these columns, in this order: names, or a callback that gives each column its expression.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+   * sales.select("user");
+   * sales.select((c) => ({ user: c.user, cents: c.amount.mul(100) }));
+   * ```
+   */
+  select<const C extends keyof S & string>(...names: readonly C[]): Frame<Flat<Pick<S, C>>>;
+  select<const R extends Readonly<Record<string, ExpressionLike>>>(
+    make: (columns: Columns<S>) => R,
+  ): Frame<SchemaOf<R>>;
+  select(...given: readonly unknown[]): Frame {
+    const [make] = given;
+    if (!isCallback(make))
+      return this.#project(
+        namesOf(given, this.fields, "select()").map((name) => columnNamed(name, this.fields)),
+        "select()",
+      );
+    const made = namedOf(make(this.#columns(), undefined), "select()");
+    refuseAggregates(made, "select()");
+    return this.#project(made, "select()");
+  }
+
+  /** All columns but these. */
+  drop<const C extends keyof S & string>(...names: readonly C[]): Frame<Without<S, C>> {
+    const dropped = new Set(namesOf(names, this.fields, "drop()"));
     return this.#project(
-      names.map((name) => ({
-        name,
-        expression: { kind: "column", name, type: fieldNamed(name, this.fields).type },
-      })),
+      this.fields.filter(({ name }) => !dropped.has(name)).map(({ name }) => columnNamed(name, this.fields)),
+      "drop()",
     );
   }
 
-  /** Groups of rows whose columns are equal; nulls are equal to each other. */
-  groupBy<const C extends keyof S & string>(...names: readonly C[]): Group<S, Pick<S, C>> {
-    return new Group(
-      this.#plan,
-      names.map((name) => ({
-        name,
-        expression: { kind: "column", name, type: fieldNamed(name, this.fields).type },
-      })),
+  /** Some columns under other names: `{ old: "new" }`. They stay where they are. */
+  rename<const R extends { readonly [C in keyof S]?: string }>(
+    names: R & { readonly [C in Exclude<keyof R, keyof S>]: never },
+  ): Frame<Renamed<S, R>> {
+    if (typeof names !== "object" || names === null)
+      throw new PawlError("data.argument", `rename() needs { old: "new" }, not ${shown(names)}.`);
+    const given = new Map(Object.entries(names as Readonly<Record<string, unknown>>));
+    for (const [old, name] of given) {
+      fieldNamed(old, this.fields);
+      if (typeof name !== "string")
+        throw new PawlError("data.argument", `rename() gives ${quoted(old)} a name, not ${shown(name)}.`);
+    }
+    const columns = this.fields.map(({ name }) => ({
+      name: (given.get(name) as string | undefined) ?? name,
+      expression: columnNode(name, this.fields),
+    }));
+    const taken = new Set<string>();
+    for (const { name } of columns) {
+      if (taken.has(name)) throw new PawlError("data.column", `rename() makes two columns ${quoted(name)}.`);
+      taken.add(name);
+    }
+    return this.#project(columns, "rename()");
+  }
+
+  /**
+   * Groups of rows with equal keys, of which `agg` makes one row each; nulls are equal to each other. The keys are names of columns, or a callback that
+   * gives each key its expression.
+   */
+  groupBy<const C extends keyof S & string>(...names: readonly C[]): Group<S, Flat<Pick<S, C>>>;
+  groupBy<const R extends Readonly<Record<string, ExpressionLike>>>(
+    make: (columns: Columns<S>) => R,
+  ): Group<S, SchemaOf<R>>;
+  groupBy(...given: readonly unknown[]): object {
+    const [make] = given;
+    const keys = isCallback(make)
+      ? namedOf(make(this.#columns(), undefined), "groupBy()")
+      : namesOf(given, this.fields, "groupBy()").map((name) => columnNamed(name, this.fields));
+    refuseAggregates(keys, "groupBy()");
+    if (keys.length === 0)
+      throw new PawlError(
+        "data.argument",
+        "groupBy() needs at least one column: agg() takes all rows as one group.",
+      );
+    return new Group<S, FrameSchema>(this.#plan, keys);
+  }
+
+  /** One row: aggregates of all rows. Each may be null, since there may be no rows; `count()` is 0 then. */
+  agg<const R extends Readonly<Record<string, Expression<ColumnType, "group">>>>(
+    make: (columns: Columns<Nullable<S>>) => R,
+  ): Frame<SchemaOf<R>> {
+    return new Frame(groupPlan(this.#plan, [], make));
+  }
+
+  /**
+   * Rows of this frame (the left) and another one (the right) that belong together: on columns of one name, on pairs of names
+   * `{ left: "right" }`, or on any condition. A key stands in the result once, under its name in the left; of a condition, all columns of both.
+   * A null key belongs to nothing.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+   * const users = fromRows({ name: text(), country: text() }, [{ name: "ada", country: "UK" }]);
+   * const rows = await sales.join(users, { user: "name" }, { how: "left" }).collect();
+   * console.log(rows[0]?.country); // UK
+   * ```
+   */
+  join<
+    T extends FrameSchema,
+    const C extends SharedColumn<S, T>,
+    const H extends KeyedJoin = "inner",
+    const X extends string | undefined = undefined,
+  >(
+    other: Frame<T> & NoClash<S, T, C, H, X>,
+    on: C | readonly C[],
+    options?: JoinOptions<H, X>,
+  ): Frame<Joined<S, T, SamePairs<C>, H, X>>;
+  join<
+    T extends FrameSchema,
+    const P extends KeyPairs<S, T> & object,
+    const H extends KeyedJoin = "inner",
+    const X extends string | undefined = undefined,
+  >(
+    other: Frame<T> & NoClash<S, T, P[keyof P], H, X>,
+    on: P & { readonly [C in Exclude<keyof P, keyof S>]: never },
+    options?: JoinOptions<H, X>,
+  ): Frame<Joined<S, T, P & Readonly<Record<string, string>>, H, X>>;
+  join<
+    T extends FrameSchema,
+    const H extends KeyedJoin = "inner",
+    const X extends string | undefined = undefined,
+  >(
+    other: Frame<T> & NoClash<S, T, never, H, X>,
+    on: (left: Columns<S>, right: Columns<T>) => Condition,
+    options?: JoinOptions<H, X>,
+  ): Frame<Joined<S, T, Record<never, never>, H, X>>;
+  join(other: unknown, on: unknown, options: JoinOptions = {}): object {
+    return new Frame<FrameSchema>(joinPlan(this.#plan, planOf(other, "join()"), on, options));
+  }
+
+  /** Every row of this frame with every row of the other. */
+  cross<T extends FrameSchema, const X extends string | undefined = undefined>(
+    other: Frame<T> & NoClash<S, T, never, "inner", X>,
+    options: { readonly suffix?: X } = {},
+  ): Frame<Joined<S, T, Record<never, never>, "inner", X>> {
+    return new Frame(crossPlan(this.#plan, planOf(other, "cross()"), options));
+  }
+
+  /**
+   * Each row with the nearest row of another frame at or before it in `on` (or, forward, at or after it); its columns are null where there is
+   * none.
+   *
+   * @example
+   * ```ts
+   * const trades = fromRows({ symbol: text(), at: int32() }, [{ symbol: "A", at: 5 }]);
+   * const quotes = fromRows({ symbol: text(), time: int32(), price: float64() }, [{ symbol: "A", time: 3, price: 9.5 }]);
+   * const rows = await trades.asof(quotes, { at: "time" }, { by: "symbol" }).collect();
+   * console.log(rows[0]?.price); // 9.5
+   * ```
+   */
+  asof<
+    T extends FrameSchema,
+    const P extends KeyPairs<S, T> & object,
+    const C extends SharedColumn<S, T> = never,
+    const X extends string | undefined = undefined,
+  >(
+    other: Frame<T> & NoClash<S, T, C, "left", X>,
+    on: P & { readonly [D in Exclude<keyof P, keyof S>]: never },
+    options?: AsofOptions<C, X>,
+  ): Frame<Joined<S, T, SamePairs<C>, "left", X>> {
+    return new Frame(asofPlan(this.#plan, planOf(other, "asof()"), on, options ?? {}));
+  }
+
+  /**
+   * The rows in an order; nulls come last, whatever the direction. An order lasts through `filter`, `with`, `select` and `limit`, and no further.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }, { user: "bob", amount: 300 }]);
+   * const rows = await sales.sort({ amount: "desc" }).collect();
+   * console.log(rows[0]?.user); // bob
+   * ```
+   */
+  sort(order: FrameOrder<S>): Frame<S> {
+    const keys = orderOf(order, this.#plan, "sort()");
+    return new Frame({ kind: "sort", input: this.#plan, keys, limit: null, fields: this.fields });
+  }
+
+  /** The first rows of an order: the largest of a column or expression, or the first by an order with directions. */
+  top(rows: number, by: FrameOrder<S>): Frame<S> {
+    const limit = rowsOf(rows, "What top() is given");
+    const keys = orderOf(by, this.#plan, "top()", true);
+    return new Frame({ kind: "sort", input: this.#plan, keys, limit, fields: this.fields });
+  }
+
+  /** At most so many rows: the first of an order, or, where there is none, any. */
+  limit(rows: number): Frame<S> {
+    const given = rowsOf(rows, "What limit() is given");
+    return new Frame({ kind: "limit", input: this.#plan, count: given, offset: 0, fields: this.fields });
+  }
+
+  /** All rows but so many: the first of an order, or, where there is none, any. */
+  offset(rows: number): Frame<S> {
+    const offset = rowsOf(rows, "What offset() is given");
+    return new Frame({
+      kind: "limit",
+      input: this.#plan,
+      count: Number.MAX_SAFE_INTEGER,
+      offset,
+      fields: this.fields,
+    });
+  }
+
+  /**
+   * Rows that differ: in all columns, or, where some are named, one row for each of their values, the first in the order.
+   *
+   * @example
+   * ```ts
+   * const log = fromRows({ user: text(), at: int32() }, [{ user: "ada", at: 1 }, { user: "ada", at: 2 }]);
+   * const latest = await log.distinct("user", { order: { at: "desc" } }).collect();
+   * console.log(latest[0]?.at); // 2
+   * ```
+   */
+  distinct(): Frame<S>;
+  distinct(
+    on: (keyof S & string) | readonly (keyof S & string)[],
+    options: { readonly order: FrameOrder<S> },
+  ): Frame<S>;
+  distinct(on?: unknown, options: { readonly order?: unknown } = {}): Frame<S> {
+    if (on === undefined)
+      return new Frame({ kind: "distinct", input: this.#plan, on: null, orderBy: [], fields: this.fields });
+    assertOptions(options, { order: true }, "distinct");
+    const names = namesOf([on], this.fields, "distinct()");
+    if (names.length === 0) throw new PawlError("data.argument", "distinct() needs at least one column.");
+    if (options.order === undefined)
+      throw new PawlError(
+        "data.argument",
+        'distinct() of some columns needs an order, which says which of the rows stays: { order: { time: "desc" } }.',
+      );
+    const orderBy = orderOf(options.order, this.#plan, "distinct()");
+    return new Frame({ kind: "distinct", input: this.#plan, on: names, orderBy, fields: this.fields });
+  }
+
+  /** The rows of this frame and of another one with the same columns, which are matched by name. */
+  union<T extends SameColumns<S>>(
+    other: Frame<T> &
+      (keyof T extends keyof S ? unknown : { readonly "not here": Exclude<keyof T, keyof S> }),
+  ): Frame<UnionOf<S, T>> {
+    const right = planOf(other, "union()");
+    for (const { name } of right.fields) fieldNamed(name, this.fields);
+    const fields = this.fields.map(({ name, type }) => {
+      const partner = fieldNamed(name, right.fields).type;
+      if (typeText(type.notNull()) !== typeText(partner.notNull()))
+        throw new PawlError(
+          "data.types",
+          `union() needs the same types, and the column ${quoted(name)} is ${typeText(type)} here and ${typeText(partner)} there: cast one of them.`,
+        );
+      return { name, type: partner.isNullable ? type.nullable() : type };
+    });
+    return new Frame({ kind: "union", inputs: [this.#plan, right], fields });
+  }
+
+  /**
+   * A column for each listed value of `on`, with an aggregate of the rows that have it; a row for each value of the columns `by`.
+   *
+   * @example
+   * ```ts
+   * const log = fromRows({ day: text(), level: text() }, [{ day: "mon", level: "ERROR" }, { day: "mon", level: "WARN" }]);
+   * const days = log.pivot({ by: ["day"], on: "level", columns: ["ERROR", "WARN"], values: () => count() });
+   * const rows = await days.collect();
+   * console.log(Object.keys(rows[0] ?? {})); // [ 'day', 'ERROR', 'WARN' ]
+   * ```
+   */
+  pivot<
+    const B extends keyof S & string,
+    const C extends string | number | boolean,
+    E extends Expression<ColumnType, "group">,
+  >(
+    options: PivotOptions<S, B, C, E>,
+  ): Frame<
+    Flat<Pick<S, B> & { readonly [N in `${C}`]: E extends Expression<infer T, "group"> ? T : never }>
+  > {
+    return new Frame(pivotPlan(this.#plan, options as unknown as PivotOptions));
+  }
+
+  /**
+   * A row for each of the named columns, with the name in one column and the value in another; the other columns are repeated.
+   *
+   * @example
+   * ```ts
+   * const wide = fromRows({ id: int32(), a: float64(), b: float64() }, [{ id: 1, a: 0.5, b: 2 }]);
+   * const long = await wide.unpivot({ columns: ["a", "b"], name: "key", value: "amount" }).collect();
+   * console.log(long.length); // 2
+   * ```
+   */
+  unpivot<
+    const C extends keyof S & string,
+    const N extends string = "name",
+    const V extends string = "value",
+  >(
+    options: UnpivotOptions<C, N, V>,
+  ): Frame<Flat<Omit<S, C> & { readonly [K in N]: ReturnType<typeof text> } & { readonly [K in V]: S[C] }>> {
+    return new Frame(unpivotPlan(this.#plan, options));
+  }
+
+  /** A row for each element of a list. A row whose list is empty or null is left out, or, with `keepEmpty`, has a null. */
+  explode<const C extends ColumnOfLists<S>, const E extends boolean = false>(
+    column: C,
+    options: { readonly keepEmpty?: E } = {},
+  ): Frame<Exploded<S, C, E>> {
+    assertOptions(options, { keepEmpty: true }, "explode");
+    const { type } = fieldNamed(column, this.fields);
+    if (type.kind !== "list" || type.of === undefined)
+      throw new PawlError(
+        "data.types",
+        `explode() needs a list, and the column ${quoted(column)} is ${typeText(type)}.`,
+      );
+    const keepEmpty = options.keepEmpty === true;
+    const element = keepEmpty ? type.of.nullable() : type.of;
+    const fields = this.fields.map((field) =>
+      field.name === column ? { name: column, type: element } : field,
     );
+    return new Frame({ kind: "explode", input: this.#plan, column, keepEmpty, fields });
+  }
+
+  /**
+   * Some rows at random: a share of them, or so many. The same seed draws the same rows of the same input, whatever the number of threads.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }, { user: "bob", amount: 300 }]);
+   * const one = await sales.sample({ rows: 1, seed: 7 }).collect();
+   * console.log(one.length); // 1
+   * ```
+   */
+  sample(options: SampleOptions): Frame<S> {
+    assertOptions(options, { fraction: true, rows: true, seed: true }, "sample");
+    const { fraction, rows, seed = 0 } = options;
+    if ((fraction === undefined) === (rows === undefined))
+      throw new PawlError(
+        "data.argument",
+        "sample() needs either a fraction such as 0.01, or a number of rows.",
+      );
+    if (fraction !== undefined && !(fraction >= 0 && fraction <= 1))
+      throw new PawlError(
+        "data.argument",
+        `The fraction of sample() is from 0 to 1, not ${shown(fraction)}.`,
+      );
+    if (!Number.isSafeInteger(seed))
+      throw new PawlError("data.argument", `The seed of sample() is a whole number, not ${shown(seed)}.`);
+    return new Frame({
+      kind: "sample",
+      input: this.#plan,
+      fraction: fraction ?? null,
+      rows: rows === undefined ? null : rowsOf(rows, "The rows of sample()"),
+      seed,
+      fields: this.fields,
+    });
+  }
+
+  /**
+   * Values in the place of nulls: `{ amount: 0 }`.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ amount: float64().nullable() }, [{ amount: null }]);
+   * const rows = await sales.fillNull({ amount: 0 }).collect();
+   * console.log(rows[0]?.amount); // 0
+   * ```
+   */
+  fillNull<const R extends { readonly [C in keyof S]?: NonNullable<ValueOf<S[C]>> | Expression }>(
+    values: R & { readonly [C in Exclude<keyof R, keyof S>]: never },
+  ): Frame<NotNull<S, keyof R>> {
+    if (typeof values !== "object" || values === null)
+      throw new PawlError(
+        "data.argument",
+        `fillNull() needs values such as { amount: 0 }, not ${shown(values)}.`,
+      );
+    const made = Object.entries(values as Readonly<Record<string, unknown>>).map(([name, value]) => ({
+      name,
+      expression: new BuiltExpression(columnNode(name, this.fields)).fillNull(value).node,
+    }));
+    return this.#with(made, "fillNull()");
+  }
+
+  /** Only rows without a null in these columns; without names, in any column. */
+  dropNull<const C extends keyof S & string = keyof S & string>(
+    ...names: readonly C[]
+  ): Frame<NotNull<S, C>> {
+    const given = namesOf(names, this.fields, "dropNull()");
+    const wanted = new Set(given.length === 0 ? this.fields.map(({ name }) => name) : given);
+    const nullable = this.fields.filter(({ name, type }) => wanted.has(name) && type.isNullable);
+    const [first, ...others] = nullable.map(({ name }) =>
+      new BuiltExpression(columnNode(name, this.fields)).isNotNull(),
+    );
+    if (first === undefined) return this as unknown as Frame<NotNull<S, C>>;
+    const where = others.reduce((all, one) => all.and(one), first).node;
+    const fields = this.fields.map(({ name, type }) => ({
+      name,
+      type: wanted.has(name) ? type.notNull() : type,
+    }));
+    return new Frame({ kind: "filter", input: this.#plan, where, fields });
+  }
+
+  /**
+   * How often each value of these columns comes, the most frequent first.
+   *
+   * @example
+   * ```ts
+   * const log = fromRows({ level: text() }, [{ level: "ERROR" }, { level: "INFO" }, { level: "ERROR" }]);
+   * const [most] = await log.valueCounts("level").collect();
+   * console.log(most?.level); // ERROR
+   * ```
+   */
+  valueCounts<const C extends keyof S & string>(
+    ...names: readonly C[]
+  ): Frame<Over<Flat<Pick<S, C>>, SchemaOf<{ readonly count: ReturnType<typeof count> }>>> {
+    const counted = this.groupBy(...names).agg(() => ({ count: count() }) as never) as unknown as Frame;
+    return new Frame({
+      kind: "sort",
+      input: counted.plan,
+      keys: [
+        { by: columnNode("count", counted.fields), descending: true },
+        ...namesOf(names, this.fields, "valueCounts()").map((name) => ({
+          by: columnNode(name, counted.fields),
+          descending: false,
+        })),
+      ],
+      limit: null,
+      fields: counted.fields,
+    });
   }
 
   /**
@@ -125,27 +577,88 @@ export class Frame<S extends FrameSchema = FrameSchema> {
     return new Frame(partitionPlan(this.#plan, fn as never, options as never));
   }
 
-  /** All rows in memory. */
+  /**
+   * The same frame with its columns declared: a fresh start for the compiler after very many verbs, or after `sql`. It throws where the
+   * columns or their types are others.
+   */
+  as<const T extends FrameSchema>(schema: T): Frame<T> {
+    const declared = fieldsOf(schema, "as()");
+    for (const { name } of this.fields) fieldNamed(name, declared);
+    for (const { name, type } of declared) {
+      const found = fieldNamed(name, this.fields).type;
+      const fits =
+        typeText(found.notNull()) === typeText(type.notNull()) && (type.isNullable || !found.isNullable);
+      if (!fits)
+        throw new PawlError(
+          "data.types",
+          `as() declares the column ${quoted(name)} as ${typeText(type)}, and it is ${typeText(found)}: cast it with with().`,
+        );
+    }
+    return this.#project(
+      declared.map(({ name }) => columnNamed(name, this.fields)),
+      "as()",
+    );
+  }
+
+  /**
+   * All rows in memory. A result that does not fit into a quarter of the memory of the run is refused with its number of rows.
+   *
+   * @throws PawlError `data.too-large` where the rows are more than memory takes: write them, or go through `rows()`
+   */
   async collect(options: FrameRunOptions = {}): Promise<Row<S>[]> {
-    return await withSession(options, async (session) => {
-      const rows: Row<S>[] = [];
-      for await (const batch of session.batches(this.#plan))
-        for (const row of rowsOf(batch, this.fields)) rows.push(row as Row<S>);
-      return rows;
-    });
+    return (await collectRows(this.#plan, options)) as Row<S>[];
+  }
+
+  /** The first rows of the result. @default 5 */
+  async head(rows = 5, options: FrameRunOptions = {}): Promise<Row<S>[]> {
+    return await this.limit(rows).collect(options);
+  }
+
+  /** The first row of the result; undefined where there is none. */
+  async first(options: FrameRunOptions = {}): Promise<Row<S> | undefined> {
+    const [row] = await this.limit(1).collect(options);
+    return row;
+  }
+
+  /** How many rows there are. */
+  async count(options: FrameRunOptions = {}): Promise<number> {
+    return await countRows(this.#plan, options);
+  }
+
+  /**
+   * The rows one by one, however many there are. Leaving the loop ends the run; a run that fails throws in the loop, and never ends it early.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+   * for await (const row of sales.rows()) console.log(row.user); // ada
+   * ```
+   */
+  rows(options: FrameRunOptions = {}): AsyncGenerator<Row<S>, void, undefined> {
+    return frameRows(this.#plan, options) as AsyncGenerator<Row<S>, void, undefined>;
+  }
+
+  /** The rows by column, some thousand at a time: typed arrays for numbers, see `Batch`. */
+  batches(options: FrameRunOptions = {}): AsyncGenerator<Batch, void, undefined> {
+    return frameBatches(this.#plan, options);
   }
 
   #columns(): Columns<S> {
     return columnsProxy<S>(this.fields);
   }
 
-  #project<T extends FrameSchema>(columns: readonly NamedExpression[]): Frame<T> {
-    return new Frame({
-      kind: "project",
-      input: this.#plan,
-      columns,
-      fields: columns.map(({ name, expression }) => ({ name, type: expression.type })),
-    });
+  #with<T extends FrameSchema>(made: readonly NamedExpression[], verb: string): Frame<T> {
+    const byName = new Map(made.map((column) => [column.name, column]));
+    const own = new Set(this.fields.map(({ name }) => name));
+    const kept = this.fields.map(
+      ({ name, type }): NamedExpression =>
+        byName.get(name) ?? { name, expression: { kind: "column", name, type } },
+    );
+    return this.#project([...kept, ...made.filter(({ name }) => !own.has(name))], verb);
+  }
+
+  #project<T extends FrameSchema>(columns: readonly NamedExpression[], verb: string): Frame<T> {
+    return new Frame(projected(this.#plan, columns, verb));
   }
 }
 
@@ -160,49 +673,33 @@ export class Group<S extends FrameSchema, K extends FrameSchema> {
     this.#keys = keys;
   }
 
-  /** A row for each group: the keys, and these aggregates. */
+  /**
+   * A row for each group: its keys, and these aggregates.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }, { user: "ada", amount: 30 }]);
+   * const [ada] = await sales.groupBy("user").agg((c) => ({ total: c.amount.sum() })).collect();
+   * console.log(ada?.total); // 42
+   * ```
+   */
   agg<const R extends Readonly<Record<string, Expression<ColumnType, "group">>>>(
-    make: (columns: Columns<S>) => R,
+    make: (columns: Columns<S>) => R & { readonly [C in keyof K]?: never },
   ): Frame<Over<K, SchemaOf<R>>> {
-    const aggregates = named(make(columnsProxy<S>(this.#input.fields)), "agg()");
-    for (const { name, expression } of aggregates)
-      if (!isAggregate(expression))
-        throw new PawlError(
-          "data.aggregate",
-          `agg() needs one value for each group, and ${JSON.stringify(name)} has one for each row: use sum(), max() or another aggregate.`,
-        );
-    const columns = [...this.#keys, ...aggregates];
-    return new Frame({
-      kind: "group",
-      input: this.#input,
-      keys: this.#keys,
-      aggregates,
-      fields: columns.map(({ name, expression }) => ({ name, type: expression.type })),
-    });
+    return new Frame(groupPlan(this.#input, this.#keys, make));
   }
 }
 
-function named(made: unknown, verb: string): readonly NamedExpression[] {
-  assertObject(made, `What ${verb} is given`);
-  return Object.entries(made).map(([name, value]) => {
-    const expression = nodeOf(value);
-    if (verb === "with()") refuseAggregate(expression, verb);
-    return { name, expression };
-  });
+/** The plan of a frame that a verb is given. */
+export function planOf(frame: unknown, verb: string): PlanNode {
+  if (frame instanceof Frame) return frame.plan;
+  throw new PawlError("data.argument", `${verb} needs a frame, not ${shown(frame)}.`);
 }
 
-function refuseAggregate(node: NamedExpression["expression"], verb: string): void {
-  if (isAggregate(node))
-    throw new PawlError(
-      "data.aggregate",
-      `${verb} works row by row, and an aggregate has one value for many rows: give it a window with over(), or use groupBy().agg().`,
-    );
-}
-
-/** A frame of rows of the program. */
-export function fromRows<const S extends FrameSchema>(schema: S, rows: readonly Row<S>[]): Frame<S> {
-  void schema;
-  void rows;
-  void setOwn;
-  throw new Error(`not yet ${shown(rows)}`);
+function assertCallback(given: unknown, verb: string): void {
+  if (isCallback(given)) return;
+  throw new PawlError(
+    "data.argument",
+    `${verb} needs a function of the columns, such as (c) => …, not ${shown(given)}.`,
+  );
 }

@@ -2,10 +2,23 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OptionNames } from "../../arguments.ts";
-import { assertOptions } from "../../arguments.ts";
-import { bytes, type Size } from "../../sizes.ts";
-import type { Engine, EngineSession } from "../engine/contract.ts";
+import { assertOptions, shown } from "../../arguments.ts";
+import { PawlError } from "../../errors.ts";
+import { bytes, type Size, sizeText } from "../../sizes.ts";
+import type { Batch, Engine, EngineSession, QueryOptions } from "../engine/contract.ts";
 import { duckdb } from "../engine/duckdb/duckdb.ts";
+import type { PlanNode } from "../plan/node.ts";
+import { Preparation } from "./prepare.ts";
+
+/** How far a run is. */
+export interface FrameProgress {
+  /** What is being done: `query`, or a stage such as `mapPartitions score`. */
+  readonly stage: string;
+  /** How much of it is done, from 0 to 1. */
+  readonly done: number;
+  /** Seconds since the run began. */
+  readonly seconds: number;
+}
 
 /** How a frame is run. */
 export interface FrameRunOptions {
@@ -20,36 +33,149 @@ export interface FrameRunOptions {
    */
   readonly memory?: Size;
   /**
+   * The folder in which what does not fit into memory is kept while the run lasts.
+   * @default the system's folder for temporary files
+   */
+  readonly spill?: string;
+  /**
+   * Bytes that may be kept there; a run that needs more fails.
+   * @default as much as the disk has
+   */
+  readonly spillLimit?: Size;
+  /**
+   * Threads of the engine.
+   * @default one for each processor
+   */
+  readonly threads?: number;
+  /**
    * Ends the run, which rejects with the signal's reason.
    * @default nothing ends it early
    */
   readonly signal?: AbortSignal;
+  /** Told now and then how far the run is. */
+  readonly onProgress?: (progress: FrameProgress) => void;
 }
 
-const NAMES: OptionNames<FrameRunOptions> = { engine: true, memory: true, signal: true };
+const NAMES: OptionNames<FrameRunOptions> = {
+  engine: true,
+  memory: true,
+  spill: true,
+  spillLimit: true,
+  threads: true,
+  signal: true,
+  onProgress: true,
+};
 
-/** Opens a session of the engine for one run, and closes it after. */
-export async function withSession<R>(
+/** What Node, this program's own buffers and the code of an engine take besides what the engine counts. */
+const PROGRAM = 150 * 1024 ** 2;
+/** Below this an engine cannot work at all. */
+const ENGINE_LEAST = 64 * 1024 ** 2;
+/** The share of the memory that a result in memory may take. */
+const RESULT_SHARE = 0.25;
+
+/** One run of one or several plans: an engine in use, a folder of its own, and the plans as the engine can run them. */
+export class FrameRun implements AsyncDisposable {
+  readonly session: EngineSession;
+  /** Bytes that a result in memory may take. */
+  readonly resultMemory: number;
+  readonly #preparation: Preparation;
+  readonly #query: QueryOptions;
+  readonly #folder: string;
+
+  constructor(
+    session: EngineSession,
+    resultMemory: number,
+    preparation: Preparation,
+    query: QueryOptions,
+    folder: string,
+  ) {
+    this.session = session;
+    this.resultMemory = resultMemory;
+    this.#preparation = preparation;
+    this.#query = query;
+    this.#folder = folder;
+  }
+
+  /** What holds for each query of the run. */
+  get query(): QueryOptions {
+    return this.#query;
+  }
+
+  /** A plan of the run as the engine can run it: its stages have run, and its files are local. */
+  async prepared(plan: PlanNode): Promise<PlanNode> {
+    return await this.#preparation.plan(plan);
+  }
+
+  /** The rows of a plan, all of them or an error. */
+  async *batches(plan: PlanNode): AsyncGenerator<Batch, void, undefined> {
+    yield* this.session.batches(await this.prepared(plan), this.#query);
+  }
+
+  /** Tells the stages that the whole result is there. */
+  async finished(): Promise<void> {
+    await this.#preparation.finished();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.session.close();
+    } finally {
+      await rm(this.#folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** Begins a run of plans. What is returned has to be disposed of, which ends its queries and removes its folder. */
+export async function openRun(
+  _plans: readonly PlanNode[],
   options: FrameRunOptions,
-  run: (session: EngineSession) => Promise<R>,
-): Promise<R> {
+  { holdsResult = false }: { readonly holdsResult?: boolean } = {},
+): Promise<FrameRun> {
   assertOptions(options, NAMES, "a run");
-  const { engine = duckdb, memory = "1GB", signal } = options;
-  signal?.throwIfAborted();
-  const spillFolder = await mkdtemp(join(tmpdir(), "pawl-frame-"));
+  const { engine = duckdb, memory = "1GB", spill = tmpdir(), spillLimit, onProgress } = options;
+  const { threads = availableParallelism(), signal = new AbortController().signal } = options;
+  if (!Number.isInteger(threads) || threads < 1)
+    throw new PawlError(
+      "data.argument",
+      `The threads of a run are a whole number from 1, not ${shown(threads)}.`,
+    );
+  const all = bytes(memory, "The option memory");
+  const resultMemory = holdsResult ? Math.floor(all * RESULT_SHARE) : 0;
+  const engineMemory = Math.floor(all - PROGRAM - resultMemory);
+  if (engineMemory < ENGINE_LEAST)
+    throw new PawlError(
+      "data.memory",
+      `A run needs a memory of at least ${sizeText(Math.ceil((PROGRAM + ENGINE_LEAST) / (1 - (holdsResult ? RESULT_SHARE : 0))))}, of which Node itself takes some, not ${sizeText(all)}.`,
+    );
+  signal.throwIfAborted();
+  const folder = await mkdtemp(join(spill, "pawl-frame-"));
   try {
     const session = await engine.open({
-      memory: bytes(memory, "The option memory"),
-      spillFolder,
-      spillLimit: null,
-      threads: availableParallelism(),
+      memory: engineMemory,
+      spillFolder: join(folder, "spill"),
+      spillLimit: spillLimit === undefined ? null : bytes(spillLimit, "The option spillLimit"),
+      threads,
     });
-    try {
-      return await run(session);
-    } finally {
-      await session.close();
-    }
-  } finally {
-    await rm(spillFolder, { recursive: true, force: true });
+    const began = performance.now();
+    const report =
+      onProgress === undefined
+        ? undefined
+        : (stage: string, done: number) =>
+            onProgress({ stage, done, seconds: (performance.now() - began) / 1000 });
+    const preparation = new Preparation({
+      session,
+      folder,
+      memory: engineMemory,
+      signal,
+      ...(report === undefined ? {} : { report }),
+    });
+    const query = {
+      signal,
+      ...(report === undefined ? {} : { onProgress: (done: number) => report("query", done) }),
+    };
+    return new FrameRun(session, resultMemory, preparation, query, folder);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   }
 }

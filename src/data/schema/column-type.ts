@@ -222,8 +222,14 @@ export function json(): ColumnType<"json", unknown, false> {
   return new ColumnType("json", false);
 }
 
+/** The value of a list: an array. The compiler keeps the type of its elements with it. */
+export interface ListOf<T extends ColumnType> extends Array<ValueOf<T>> {
+  /** Only for the compiler: the type of the elements. */
+  readonly " of"?: T;
+}
+
 /** Lists of values of one type, as arrays in JavaScript. */
-export function list<T extends ColumnType>(of: T): ColumnType<"list", ValueOf<T>[], false> {
+export function list<T extends ColumnType>(of: T): ColumnType<"list", ListOf<T>, false> {
   assertColumnType(of, "The elements of a list");
   return new ColumnType("list", false, { of });
 }
