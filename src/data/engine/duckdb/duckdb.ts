@@ -1,4 +1,3 @@
-import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { PlanNode } from "../../plan/node.ts";
 import type { ColumnField } from "../../schema/column-type.ts";
 import type {
@@ -12,39 +11,40 @@ import type {
   WriteTarget,
   WrittenFiles,
 } from "../contract.ts";
-import { batchOf } from "./batch.ts";
-import { connect, openInstance } from "./open.ts";
+import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
+import { DuckDBQuery, type QueryHome } from "./query.ts";
 
 /** DuckDB in this process. */
 export const duckdb: Engine = {
   name: "DuckDB",
-  open: async (options: EngineOptions) => new DuckDBSession(await openInstance(options)),
+  open: async (options: EngineOptions) =>
+    new DuckDBSession({
+      instance: await openInstance(options),
+      folder: options.spillFolder,
+      memory: options.memory,
+    }),
 };
 
 class DuckDBSession implements EngineSession {
-  readonly #instance: DuckDBInstance;
+  readonly #home: QueryHome;
+  readonly #queries = new Set<DuckDBQuery>();
+  #closed = false;
 
-  constructor(instance: DuckDBInstance) {
-    this.#instance = instance;
+  constructor(home: QueryHome) {
+    this.#home = home;
   }
 
   async describe(_plan: PlanNode): Promise<readonly ColumnField[]> {
     throw new Error("not yet");
   }
 
-  async *batches(plan: PlanNode, _options: QueryOptions = {}): AsyncIterable<Batch> {
-    const connection: DuckDBConnection = await connect(this.#instance);
+  async *batches(plan: PlanNode, options: QueryOptions = {}): AsyncIterable<Batch> {
+    const query = await this.#open(options);
     try {
-      // A stream that fails half-way ends as if it were complete, so the result is materialized.
-      const result = await connection.run(planSql(plan));
-      for (;;) {
-        const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) return;
-        yield batchOf(chunk, plan.fields);
-      }
+      yield* query.batches(planSql(plan), plan.fields);
     } finally {
-      connection.closeSync();
+      await this.#close(query);
     }
   }
 
@@ -65,6 +65,20 @@ class DuckDBSession implements EngineSession {
   }
 
   async close(): Promise<void> {
-    this.#instance.closeSync();
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#queries].map((query) => query.close()));
+    this.#home.instance.closeSync();
+  }
+
+  async #open(options: QueryOptions): Promise<DuckDBQuery> {
+    const query = await DuckDBQuery.open(this.#home, options);
+    this.#queries.add(query);
+    return query;
+  }
+
+  async #close(query: DuckDBQuery): Promise<void> {
+    this.#queries.delete(query);
+    await query.close();
   }
 }

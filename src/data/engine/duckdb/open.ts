@@ -1,25 +1,25 @@
+import { mkdir } from "node:fs/promises";
 import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { PawlError } from "../../../errors.ts";
 import type { EngineOptions } from "../contract.ts";
+import { call } from "./calls.ts";
 
 /** An instance of DuckDB in memory, of one run. Rejects with PawlError("data.no-duckdb") where the package is not installed. */
 export async function openInstance(options: EngineOptions): Promise<DuckDBInstance> {
   const { DuckDBInstance } = await loadDuckdb();
-  return await DuckDBInstance.create(":memory:", {
-    threads: String(options.threads),
-    memory_limit: `${options.memory}B`,
-    temp_directory: options.spillFolder,
-    ...(options.spillLimit === null ? {} : { max_temp_directory_size: `${options.spillLimit}B` }),
-    autoinstall_known_extensions: "false",
-    autoload_known_extensions: "false",
-  });
-}
-
-/** A connection of its own for one query. */
-export async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
-  const connection = await instance.connect();
-  await connection.run("SET TimeZone = 'UTC'");
-  return connection;
+  await mkdir(options.spillFolder, { recursive: true, mode: 0o700 });
+  return await call(() =>
+    DuckDBInstance.create(":memory:", {
+      threads: String(options.threads),
+      // All work is done by DuckDB's own threads, so that none of Node's waits for a query.
+      external_threads: "0",
+      memory_limit: `${options.memory}B`,
+      temp_directory: options.spillFolder,
+      ...(options.spillLimit === null ? {} : { max_temp_directory_size: `${options.spillLimit}B` }),
+      autoinstall_known_extensions: "false",
+      autoload_known_extensions: "false",
+    }),
+  );
 }
 
 /** The package. Rejects with PawlError("data.no-duckdb") where it is not installed. */
@@ -31,4 +31,11 @@ export async function loadDuckdb(): Promise<typeof import("@duckdb/node-api")> {
       cause: error,
     });
   }
+}
+
+/** A connection of its own for one query. */
+export async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await call(() => instance.connect());
+  await call(() => connection.run("SET TimeZone = 'UTC'"));
+  return connection;
 }
