@@ -78,18 +78,12 @@ type KeyType<L extends ColumnType, R extends ColumnType, H> = H extends "right"
     : L;
 
 /** The columns of a join on keys: `P` pairs the names of the left with those of the right. */
-export type Joined<
-  S extends FrameSchema,
-  T extends FrameSchema,
-  P extends Readonly<Record<string, string>>,
-  H,
-  X,
-> = H extends "semi" | "anti"
+export type Joined<S extends FrameSchema, T extends FrameSchema, P, H, X> = H extends "semi" | "anti"
   ? S
   : Flat<
       {
         readonly [C in keyof S]: C extends keyof P
-          ? KeyType<S[C], T[P[C]], H>
+          ? KeyType<S[C], T[P[C] & keyof T], H>
           : OuterLeft<H> extends true
             ? WithNull<S[C], true>
             : S[C];

@@ -245,7 +245,7 @@ export class Frame<S extends FrameSchema = FrameSchema> {
     other: Frame<T> & NoClash<S, T, P[keyof P], H, X>,
     on: P & { readonly [C in Exclude<keyof P, keyof S>]: never },
     options?: JoinOptions<H, X>,
-  ): Frame<Joined<S, T, P & Readonly<Record<string, string>>, H, X>>;
+  ): Frame<Joined<S, T, P, H, X>>;
   join<
     T extends FrameSchema,
     const H extends KeyedJoin = "inner",

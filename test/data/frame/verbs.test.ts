@@ -114,6 +114,10 @@ test("joins of all kinds keep, fill or leave out what has no partner", async () 
 });
 
 test("a join says by its types what may be null", async () => {
+  const [paired] = await sales()
+    .join(users().rename({ user: "name" }), { user: "name" })
+    .collect();
+  assert.equal(paired?.age, 36);
   const [outer] = await sales().join(users(), "user", { how: "left" }).collect();
   const age: number | null | undefined = outer?.age;
   // @ts-expect-error it may be null
