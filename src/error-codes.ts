@@ -85,6 +85,7 @@ export type ErrorCode =
   | "data.address"
   | "data.aggregate"
   | "data.argument"
+  | "data.bad-rows"
   | "data.cast"
   | "data.changed"
   | "data.closed"

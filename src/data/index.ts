@@ -9,8 +9,16 @@ export { DelayedError } from "./delayed/error.ts";
 export { count } from "./expr/expression.ts";
 export { Frame, Group } from "./frame/frame.ts";
 export { fromRows } from "./frame/from-rows.ts";
-export { readCsv, readParquet } from "./frame/read.ts";
-export type { FrameRunOptions } from "./frame/run.ts";
+export {
+  type CsvOptions,
+  type FilesOptions,
+  type JsonlOptions,
+  readCsv,
+  readJsonl,
+  readParquet,
+} from "./frame/read.ts";
+export type { FrameProgress, FrameRunOptions } from "./frame/run.ts";
+export { sql } from "./frame/sql.ts";
 export type { GraphFormat } from "./graph/description.ts";
 export type { PartitionFunction, PartitionOptions } from "./parts/map-partitions.ts";
 export type { PartitionContext } from "./parts/part-worker.ts";

@@ -11,6 +11,7 @@ import {
   type OrderLike,
 } from "../expr/expression.ts";
 import type { NamedExpression } from "../expr/node.ts";
+import type { GraphFormat } from "../graph/description.ts";
 import { type PartitionFunction, type PartitionOptions, partitionPlan } from "../parts/map-partitions.ts";
 import type { PlanNode } from "../plan/node.ts";
 import {
@@ -59,6 +60,7 @@ import {
   refuseAggregates,
   rowsOf,
 } from "./verbs.ts";
+import { type ExplainOptions, explainPlan, graphPlan, planText, showRows } from "./views.ts";
 
 /** An order: the name of a column, names, names with directions, or a callback. Nulls come last, whatever the direction. */
 export type FrameOrder<S extends FrameSchema> =
@@ -643,6 +645,34 @@ export class Frame<S extends FrameSchema = FrameSchema> {
     return frameBatches(this.#plan, options);
   }
 
+  /**
+   * Prints the first rows as an aligned table, as wide as the terminal; elsewhere nothing is cut.
+   *
+   * @param rows how many rows are shown
+   * @default 10 rows
+   */
+  async show(rows = 10, options: FrameRunOptions = {}): Promise<void> {
+    await showRows(this.#plan, rowsOf(rows, "What show() is given"), options);
+  }
+
+  /**
+   * What the engine is going to do, step by step, and whether each step goes row by row, spills to disk or has to fit into memory. With `run`
+   * it is done, and rows and times are in it. Stages that run before the engine, such as `mapPartitions`, run in either case.
+   */
+  async explain(options: ExplainOptions = {}): Promise<string> {
+    return await explainPlan(this.#plan, options);
+  }
+
+  /** The same as a graph, for Graphviz, Mermaid or as a picture. @default "mermaid" */
+  async graph(format: GraphFormat = "mermaid", options: ExplainOptions = {}): Promise<string> {
+    return await graphPlan(this.#plan, format, options);
+  }
+
+  /** The query in the engine's own language, with files as they were given; for people to look at. */
+  async sql(options: FrameRunOptions = {}): Promise<string> {
+    return await planText(this.#plan, options);
+  }
+
   #columns(): Columns<S> {
     return columnsProxy<S>(this.fields);
   }
@@ -688,6 +718,14 @@ export class Group<S extends FrameSchema, K extends FrameSchema> {
   ): Frame<Over<K, SchemaOf<R>>> {
     return new Frame(groupPlan(this.#input, this.#keys, make));
   }
+}
+
+/** A frame, whatever its columns are. */
+export interface AnyFrame {
+  /** The plan as data. */
+  readonly plan: PlanNode;
+  /** The columns with their types, in order. */
+  readonly fields: readonly ColumnField[];
 }
 
 /** The plan of a frame that a verb is given. */

@@ -1,15 +1,22 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { EngineSession } from "../engine/contract.ts";
-import type { FileScan, PlanNode, StagedNode, ValuesNode } from "../plan/node.ts";
-import { nodesOf, withInputs } from "../plan/walk.ts";
-import type { RunnableStage, StagedFiles } from "./stage.ts";
+import type { PlanNode, SqlPlanNode, StagedNode } from "../plan/node.ts";
+import { nodesOf } from "../plan/walk.ts";
+import { planIdentity } from "../read/identity.ts";
+import { type Needs, needsOf, withLeaves } from "../read/needed.ts";
+import { prepareScans } from "../read/prepare.ts";
+import type { ColumnField } from "../schema/column-type.ts";
+import { withBreaks } from "./deep-plan.ts";
+import type { RunnableStage, StageContext, StagedFiles } from "./stage.ts";
 
 /** What a preparation works with. */
 export interface PreparationOptions {
   readonly session: EngineSession;
   /** The folder of the run. */
   readonly folder: string;
+  /** Bytes that its files may take; null where only the disk limits them. */
+  readonly limit: number | null;
   /** Bytes that a stage may hold. */
   readonly memory: number;
   readonly signal: AbortSignal;
@@ -17,28 +24,34 @@ export interface PreparationOptions {
   readonly report?: (stage: string, done: number) => void;
 }
 
-/** Makes plans into ones that an engine can run: what runs outside of it is run before, once, and becomes a scan of its files. */
+/**
+ * Makes the plans of a run into ones that an engine can run: files become local ones, and what runs outside of the engine is run before, once,
+ * and becomes a scan of what it wrote.
+ */
 export class Preparation {
   readonly #options: PreparationOptions;
-  /** What each staged node became, so that one that several plans use runs once. */
-  readonly #staged = new Map<StagedNode, Promise<PlanNode>>();
+  readonly #plans: readonly PlanNode[];
   readonly #finished: (() => Promise<void>)[] = [];
+  #prepared: Promise<ReadonlyMap<PlanNode, PlanNode>> | undefined;
+  #stages = 0;
+  #names: ReadonlyMap<string, string> = new Map();
 
-  constructor(options: PreparationOptions) {
+  constructor(plans: readonly PlanNode[], options: PreparationOptions) {
+    this.#plans = plans;
     this.#options = options;
   }
 
-  /** The plan as an engine can run it. */
+  /** One of the plans as an engine can run it. The first call prepares all of them, so that what they have in common runs once. */
   async plan(plan: PlanNode): Promise<PlanNode> {
-    const made = new Map<PlanNode, PlanNode>();
-    for (const node of nodesOf(plan)) {
-      const over = withInputs(node, (input) => made.get(input) as PlanNode);
-      made.set(
-        node,
-        over.kind === "staged" && node.kind === "staged" ? await this.#stage(node, over.inputs) : over,
-      );
-    }
-    return made.get(plan) as PlanNode;
+    this.#prepared ??= this.#prepareAll();
+    const prepared = (await this.#prepared).get(plan);
+    if (prepared === undefined) throw new Error("The run was not opened for this plan");
+    return prepared;
+  }
+
+  /** The files of the user by the paths that prepared plans have for them, where those are others. */
+  get names(): ReadonlyMap<string, string> {
+    return this.#names;
   }
 
   /** Tells the stages that ran that the whole result is there. */
@@ -46,35 +59,108 @@ export class Preparation {
     for (const finished of this.#finished.splice(0)) await finished();
   }
 
-  #stage(node: StagedNode, inputs: readonly PlanNode[]): Promise<PlanNode> {
-    const known = this.#staged.get(node);
-    if (known !== undefined) return known;
-    const running = this.#run(node, inputs, this.#staged.size);
-    this.#staged.set(node, running);
-    return running;
+  async #prepareAll(): Promise<ReadonlyMap<PlanNode, PlanNode>> {
+    const { session, folder, limit, memory, signal } = this.#options;
+    const originals = this.#plans;
+    const together = await this.#withKept(bundle(originals));
+    const scans = await prepareScans(together.plan, { session, folder, limit, memory, signal });
+    this.#names = scans.names;
+    const staged = await this.#withStages(withBreaks(scans.plan), together.identities);
+    const plans = (staged as SqlPlanNode).inputs;
+    return new Map(originals.map((plan, index) => [plan, (plans[index] as (typeof plans)[number]).plan]));
   }
 
-  async #run(node: StagedNode, inputs: readonly PlanNode[], number: number): Promise<PlanNode> {
+  /** The plan with what its stages have kept from before, and how to tell what the inputs of the others are. */
+  async #withKept(
+    plan: PlanNode,
+  ): Promise<{ plan: PlanNode; identities: Map<object, () => Promise<string>> }> {
+    const { signal } = this.#options;
+    const identities = new Map<object, () => Promise<string>>();
+    const stages = nodesOf(plan).filter((node) => node.kind === "staged");
+    for (const { stage, inputs } of stages)
+      identities.set(stage, async () => await planIdentity(bundle(inputs), { signal }));
+    let current = plan;
+    // From the results down: what lies only below a stage that is kept is not looked at.
+    for (const original of stages.toReversed()) {
+      const { stage } = original;
+      const node = nodesOf(current).find((each) => each.kind === "staged" && each.stage === stage);
+      const files =
+        node === undefined ? null : await (stage as RunnableStage).kept?.(original.inputs, signal);
+      if (files === null || files === undefined) continue;
+      if (files.finished !== undefined) this.#finished.push(files.finished);
+      const scan = scanOf(original.fields, files);
+      current = withLeaves(current, (leaf) => (leaf === node ? scan : leaf));
+    }
+    return { plan: current, identities };
+  }
+
+  /** Runs the stages of a plan, those below before those above, and puts scans of their files in their place. */
+  async #withStages(
+    plan: PlanNode,
+    identities: ReadonlyMap<object, () => Promise<string>>,
+  ): Promise<PlanNode> {
+    const needs = needsOf(plan);
+    const done = new Map<StagedNode, PlanNode>();
+    for (const node of nodesOf(plan)) {
+      if (node.kind !== "staged") continue;
+      const inputs = node.inputs.map((input) =>
+        withLeaves(input, (leaf) => (leaf.kind === "staged" ? (done.get(leaf) ?? leaf) : leaf)),
+      );
+      done.set(node, await this.#run(node, inputs, needs.get(node), identities.get(node.stage)));
+    }
+    return withLeaves(plan, (leaf) => (leaf.kind === "staged" ? (done.get(leaf) ?? leaf) : leaf));
+  }
+
+  async #run(
+    node: StagedNode,
+    inputs: readonly PlanNode[],
+    needs: Needs | undefined,
+    identity: (() => Promise<string>) | undefined,
+  ): Promise<PlanNode> {
     const { session, folder: runFolder, memory, signal, report } = this.#options;
     signal.throwIfAborted();
-    const folder = join(runFolder, `stage-${number}`);
+    const folder = join(runFolder, `stage-${this.#stages++}`);
     await mkdir(folder, { mode: 0o700 });
-    const files = await (node.stage as RunnableStage).run(inputs, {
+    const wanted = neededFields(node.fields, needs);
+    const context: StageContext = {
       session,
       folder,
       memory,
       signal,
-      needed: { columns: node.fields.map(({ name }) => name), where: null },
+      needed: {
+        columns: wanted.map(({ name }) => name),
+        where: null,
+        ...(identity === undefined ? {} : { identity }),
+      },
       ...(report === undefined ? {} : { onProgress: (done: number) => report(node.name, done) }),
-    });
+    };
+    const files = await (node.stage as RunnableStage).run(inputs, context);
     signal.throwIfAborted();
     if (files.finished !== undefined) this.#finished.push(files.finished);
-    return scanOf(node, files);
+    return scanOf(wanted, files);
   }
 }
 
+/** Several plans as one, which is never run: what holds for all of them is worked out once. */
+function bundle(plans: readonly PlanNode[]): SqlPlanNode {
+  return {
+    kind: "sql",
+    inputs: plans.map((plan, index) => ({ name: `${index}`, plan })),
+    text: "",
+    fields: [],
+  };
+}
+
+/** The columns of a stage that are looked at; one of them at least. */
+function neededFields(fields: readonly ColumnField[], needs: Needs | undefined): readonly ColumnField[] {
+  const columns = needs?.columns ?? null;
+  if (columns === null) return fields;
+  const needed = fields.filter(({ name }) => columns.has(name));
+  return needed.length > 0 ? needed : fields.slice(0, 1);
+}
+
 /** The scan of what a stage wrote. */
-function scanOf({ fields }: StagedNode, { paths }: StagedFiles): FileScan | ValuesNode {
+function scanOf(fields: readonly ColumnField[], { paths }: StagedFiles): PlanNode {
   if (paths.length === 0) return { kind: "values", fields, rows: [] };
   return {
     kind: "scan",

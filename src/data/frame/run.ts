@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OptionNames } from "../../arguments.ts";
 import { assertOptions, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size, sizeText } from "../../sizes.ts";
-import type { Batch, Engine, EngineSession, QueryOptions } from "../engine/contract.ts";
+import type { BadRow, Batch, Engine, EngineSession, QueryOptions } from "../engine/contract.ts";
 import { duckdb } from "../engine/duckdb/duckdb.ts";
+import { RunFolder } from "../parts/run-folder.ts";
 import type { PlanNode } from "../plan/node.ts";
+import { nodesOf } from "../plan/walk.ts";
 import { Preparation } from "./prepare.ts";
 
 /** How far a run is. */
@@ -54,9 +55,15 @@ export interface FrameRunOptions {
   readonly signal?: AbortSignal;
   /** Told now and then how far the run is. */
   readonly onProgress?: (progress: FrameProgress) => void;
+  /**
+   * Given the rows of files that do not fit their declared types, where these are read with `bad: "quarantine"`, some at a time.
+   * @default none, so that frames which are read so are refused
+   */
+  readonly onBadRows?: (rows: readonly BadRow[]) => void | Promise<void>;
 }
 
-const NAMES: OptionNames<FrameRunOptions> = {
+/** The names of the options of a run. */
+export const RUN_OPTIONS: OptionNames<FrameRunOptions> = {
   engine: true,
   memory: true,
   spill: true,
@@ -64,6 +71,7 @@ const NAMES: OptionNames<FrameRunOptions> = {
   threads: true,
   signal: true,
   onProgress: true,
+  onBadRows: true,
 };
 
 /** What Node, this program's own buffers and the code of an engine take besides what the engine counts. */
@@ -80,14 +88,14 @@ export class FrameRun implements AsyncDisposable {
   readonly resultMemory: number;
   readonly #preparation: Preparation;
   readonly #query: QueryOptions;
-  readonly #folder: string;
+  readonly #folder: RunFolder;
 
   constructor(
     session: EngineSession,
     resultMemory: number,
     preparation: Preparation,
     query: QueryOptions,
-    folder: string,
+    folder: RunFolder,
   ) {
     this.session = session;
     this.resultMemory = resultMemory;
@@ -120,18 +128,38 @@ export class FrameRun implements AsyncDisposable {
     try {
       await this.session.close();
     } finally {
-      await rm(this.#folder, { recursive: true, force: true });
+      await this.#folder[Symbol.asyncDispose]();
     }
   }
 }
 
+/** Throws where rows would be left out without anyone being told. */
+function refuseUnheard(plans: readonly PlanNode[], { onBadRows }: FrameRunOptions): void {
+  if (onBadRows !== undefined) return;
+  for (const node of nodesOf(...plans))
+    if (node.kind === "scan" && node.bad === "quarantine")
+      throw new PawlError(
+        "data.bad-rows",
+        `Rows of ${node.locations[0]} that do not fit are left out by bad: "quarantine": give this run onBadRows, which is told of them.`,
+      );
+}
+
+/** Tells the program of bad rows with the files as it named them. */
+function badRowsOf(
+  onBadRows: NonNullable<FrameRunOptions["onBadRows"]>,
+  preparation: Preparation,
+): NonNullable<QueryOptions["onBadRows"]> {
+  return (rows) =>
+    onBadRows(rows.map((row) => ({ ...row, file: preparation.names.get(row.file) ?? row.file })));
+}
+
 /** Begins a run of plans. What is returned has to be disposed of, which ends its queries and removes its folder. */
 export async function openRun(
-  _plans: readonly PlanNode[],
+  plans: readonly PlanNode[],
   options: FrameRunOptions,
   { holdsResult = false }: { readonly holdsResult?: boolean } = {},
 ): Promise<FrameRun> {
-  assertOptions(options, NAMES, "a run");
+  assertOptions(options, RUN_OPTIONS, "a run");
   const { engine = duckdb, memory = "1GB", spill = tmpdir(), spillLimit, onProgress } = options;
   const { threads = availableParallelism(), signal = new AbortController().signal } = options;
   if (!Number.isInteger(threads) || threads < 1)
@@ -147,13 +175,15 @@ export async function openRun(
       "data.memory",
       `A run needs a memory of at least ${sizeText(Math.ceil((PROGRAM + ENGINE_LEAST) / (1 - (holdsResult ? RESULT_SHARE : 0))))}, of which Node itself takes some, not ${sizeText(all)}.`,
     );
+  refuseUnheard(plans, options);
   signal.throwIfAborted();
-  const folder = await mkdtemp(join(spill, "pawl-frame-"));
+  const limit = spillLimit === undefined ? null : bytes(spillLimit, "The option spillLimit");
+  const folder = RunFolder.create(spill);
   try {
     const session = await engine.open({
       memory: engineMemory,
-      spillFolder: join(folder, "spill"),
-      spillLimit: spillLimit === undefined ? null : bytes(spillLimit, "The option spillLimit"),
+      spillFolder: join(folder.path, "spill"),
+      spillLimit: limit,
       threads,
     });
     const began = performance.now();
@@ -162,20 +192,22 @@ export async function openRun(
         ? undefined
         : (stage: string, done: number) =>
             onProgress({ stage, done, seconds: (performance.now() - began) / 1000 });
-    const preparation = new Preparation({
+    const preparation = new Preparation(plans, {
       session,
-      folder,
+      folder: folder.path,
+      limit,
       memory: engineMemory,
       signal,
       ...(report === undefined ? {} : { report }),
     });
     const query = {
       signal,
+      ...(options.onBadRows === undefined ? {} : { onBadRows: badRowsOf(options.onBadRows, preparation) }),
       ...(report === undefined ? {} : { onProgress: (done: number) => report("query", done) }),
     };
     return new FrameRun(session, resultMemory, preparation, query, folder);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await folder[Symbol.asyncDispose]();
     throw error;
   }
 }

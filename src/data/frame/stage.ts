@@ -6,6 +6,8 @@ import type { PlanNode, Stage } from "../plan/node.ts";
 export interface RunnableStage extends Stage {
   /** Runs it over its inputs and resolves with Parquet files that hold the result. */
   run(inputs: readonly PlanNode[], context: StageContext): Promise<StagedFiles>;
+  /** Its files where an earlier run has left them, so that nothing below it is run or read; null where it has to run. */
+  kept?(inputs: readonly PlanNode[], signal: AbortSignal): Promise<StagedFiles | null>;
 }
 
 /** What a stage may use. */

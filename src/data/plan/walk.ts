@@ -1,10 +1,10 @@
 import { inputsOf, type PlanNode } from "./node.ts";
 
 /**
- * All nodes of a plan, each once and after its inputs: a node that is used twice is one node. Without recursion, since a plan may be
+ * All nodes of plans, each once and after its inputs: a node that is used twice is one node. Without recursion, since a plan may be
  * thousands of nodes deep.
  */
-export function nodesOf(plan: PlanNode): readonly PlanNode[] {
+export function nodesOf(...plans: readonly PlanNode[]): readonly PlanNode[] {
   const ordered: PlanNode[] = [];
   const seen = new Set<PlanNode>();
   const open: { readonly node: PlanNode; readonly inputs: readonly PlanNode[]; next: number }[] = [];
@@ -13,11 +13,13 @@ export function nodesOf(plan: PlanNode): readonly PlanNode[] {
     seen.add(node);
     open.push({ node, inputs: inputsOf(node), next: 0 });
   };
-  enter(plan);
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const input = top.inputs[top.next++];
-    if (input !== undefined) enter(input);
-    else ordered.push((open.pop() as typeof top).node);
+  for (const plan of plans) {
+    enter(plan);
+    for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+      const input = top.inputs[top.next++];
+      if (input !== undefined) enter(input);
+      else ordered.push((open.pop() as typeof top).node);
+    }
   }
   return ordered;
 }
@@ -30,11 +32,23 @@ export function usesOf(plan: PlanNode): ReadonlyMap<PlanNode, number> {
   return uses;
 }
 
-/** A plan with other nodes in place of its own, from the leaves up. What a node is used for twice is replaced once. */
-export function replaced(plan: PlanNode, replace: (node: PlanNode) => PlanNode): PlanNode {
+/**
+ * A plan with other nodes in place of its own, from the leaves up: `replace` is given each node over its new inputs, and as it was. A node
+ * that is used twice is replaced once.
+ */
+export function replaced(
+  plan: PlanNode,
+  replace: (node: PlanNode, original: PlanNode) => PlanNode,
+): PlanNode {
   const made = new Map<PlanNode, PlanNode>();
   for (const node of nodesOf(plan))
-    made.set(node, replace(withInputs(node, (input) => made.get(input) as PlanNode)));
+    made.set(
+      node,
+      replace(
+        withInputs(node, (input) => made.get(input) as PlanNode),
+        node,
+      ),
+    );
   return made.get(plan) as PlanNode;
 }
 

@@ -1,5 +1,7 @@
 import { columnsOf, type ExpressionNode, hasWindow, type NamedExpression } from "../expr/node.ts";
 import type { FileScan, JoinNode, PlanNode, StagedNode, TableScan } from "../plan/node.ts";
+import { rowIdentity } from "../plan/row-identity.ts";
+import { nodesOf, replaced } from "../plan/walk.ts";
 import { conjunctsOf } from "./conditions.ts";
 
 /** A node that brings rows from outside of the engine. */
@@ -16,15 +18,23 @@ export interface Needs {
 const ALL: Needs = { columns: null, where: [] };
 
 /**
- * What a plan needs of each leaf. A leaf that stands in several places of it is read once, for all of them: with the columns that
+ * What plans need of each leaf below them. A leaf that stands in several places is read once, for all of them: with the columns that
  * any of them needs, and without conditions where they differ.
  */
-export function needsOf(plan: PlanNode): ReadonlyMap<Leaf, Needs> {
+export function needsOf(...plans: readonly PlanNode[]): ReadonlyMap<Leaf, Needs> {
+  const needed = new Map<PlanNode, Needs>();
   const found = new Map<Leaf, Needs>();
-  visit(plan, ALL, (leaf, needs) => {
-    const before = found.get(leaf);
-    found.set(leaf, before === undefined ? needs : either(before, needs));
-  });
+  const give = (node: PlanNode, needs: Needs) => {
+    const before = needed.get(node);
+    needed.set(node, before === undefined ? needs : either(before, needs));
+  };
+  for (const plan of plans) give(plan, ALL);
+  // From the results down: when a node is looked at, all that reads it has said what it needs.
+  for (const node of nodesOf(...plans).toReversed()) {
+    const needs = needed.get(node) ?? ALL;
+    if (node.kind === "scan" || node.kind === "table" || node.kind === "staged") found.set(node, needs);
+    passOn(node, needs, give);
+  }
   return found;
 }
 
@@ -34,20 +44,17 @@ function either(a: Needs, b: Needs): Needs {
   return { columns, where: isSame ? a.where : [] };
 }
 
-function visit(node: PlanNode, needs: Needs, found: (leaf: Leaf, needs: Needs) => void): void {
+function passOn(node: PlanNode, needs: Needs, give: (node: PlanNode, needs: Needs) => void): void {
   const below = (input: PlanNode, columns: Needs["columns"], where: Needs["where"] = []) =>
-    visit(input, { columns, where }, found);
+    give(input, { columns, where });
   const { columns } = needs;
   switch (node.kind) {
     case "scan":
     case "table":
-      found(node, needs);
+    case "values":
       return;
     case "staged":
-      found(node, needs);
       for (const input of node.inputs) below(input, null);
-      return;
-    case "values":
       return;
     case "filter":
       below(node.input, withColumns(columns, [node.where]), [...needs.where, ...conjunctsOf(node.where)]);
@@ -62,7 +69,7 @@ function visit(node: PlanNode, needs: Needs, found: (leaf: Leaf, needs: Needs) =
       return;
     case "join":
     case "asof":
-      visitJoin(node, needs, found);
+      passOnJoin(node, needs, give);
       return;
     case "sort":
       below(
@@ -105,19 +112,23 @@ function visit(node: PlanNode, needs: Needs, found: (leaf: Leaf, needs: Needs) =
         needs.where.filter((each) => !columnsOf(each).has(node.column)),
       );
       return;
-    case "sample":
-      below(node.input, columns);
+    case "sample": {
+      // What is drawn must not depend on which columns are looked at later.
+      const identity = rowIdentity(node.input);
+      if (identity.by === "content") below(node.input, null);
+      else below(node.input, identity.by === "key" ? withNames(columns, identity.columns) : columns);
       return;
+    }
     case "sql":
       for (const { plan } of node.inputs) below(plan, null);
       return;
   }
 }
 
-function visitJoin(
+function passOnJoin(
   node: Extract<PlanNode, { readonly kind: "join" | "asof" }>,
   { columns, where }: Needs,
-  found: (leaf: Leaf, needs: Needs) => void,
+  give: (node: PlanNode, needs: Needs) => void,
 ): void {
   const kept = node.columns.filter(({ name }) => columns === null || columns.has(name));
   const pairs = node.kind === "join" ? node.on : [node.on, ...node.by];
@@ -133,7 +144,7 @@ function visitJoin(
   }
   if (node.kind === "join" && node.condition !== null) addSides(node.condition, sides);
   for (const side of ["left", "right"] as const)
-    visit(node[side], { columns: sides[side], where: passedTo(side, node, where) }, found);
+    give(node[side], { columns: sides[side], where: passedTo(side, node, where) });
 }
 
 /** In which joins a condition on the result may be asked of the rows of one side before: those that are never filled with nulls. */
@@ -217,55 +228,49 @@ function substituted(node: ExpressionNode, names: ReadonlyMap<string, string>): 
 
 /**
  * A plan with other leaves, which may have fewer columns than those in whose place they stand: whatever only hands on a column that is
- * not there any more does without it.
+ * not there any more does without it. A node that is used twice is still one.
  */
-export function withLeaves(node: PlanNode, replacement: (leaf: Leaf) => PlanNode): PlanNode {
-  const under = (input: PlanNode) => withLeaves(input, replacement);
+export function withLeaves(plan: PlanNode, replacement: (leaf: Leaf) => PlanNode): PlanNode {
+  return replaced(plan, (node, original) => {
+    if (original.kind === "scan" || original.kind === "table") return replacement(original);
+    if (original.kind === "staged") {
+      const other = replacement(original);
+      return other === original ? node : other;
+    }
+    return node === original ? node : narrower(node);
+  });
+}
+
+/** A node without what its inputs do not have any more. */
+function narrower(node: PlanNode): PlanNode {
   switch (node.kind) {
     case "scan":
     case "table":
-      return replacement(node);
-    case "staged": {
-      const replaced = replacement(node);
-      return replaced === node ? { ...node, inputs: node.inputs.map(under) } : replaced;
-    }
+    case "staged":
     case "values":
+    case "sql":
+    case "group":
+    case "unpivot":
       return node;
     case "project": {
-      const input = under(node.input);
-      const has = namesOf(input);
+      const has = namesOf(node.input);
       const columns = node.columns.filter(({ expression }) => columnsOf(expression).isSubsetOf(has));
-      return { ...node, input, columns, fields: fieldsNamed(node, new Set(columns.map(({ name }) => name))) };
+      return { ...node, columns, fields: fieldsNamed(node, new Set(columns.map(({ name }) => name))) };
     }
     case "join":
     case "asof": {
-      const [left, right] = [under(node.left), under(node.right)];
-      const has = { left: namesOf(left), right: namesOf(right) };
+      const has = { left: namesOf(node.left), right: namesOf(node.right) };
       const columns = node.columns.filter(({ from, column }) =>
         has[from === "right" ? "right" : "left"].has(column),
       );
-      return {
-        ...node,
-        left,
-        right,
-        columns,
-        fields: fieldsNamed(node, new Set(columns.map(({ name }) => name))),
-      };
+      return { ...node, columns, fields: fieldsNamed(node, new Set(columns.map(({ name }) => name))) };
     }
     case "union": {
-      const inputs = node.inputs.map(under);
-      const has = inputs.map(namesOf).reduce((all, each) => all.intersection(each), namesOf(node));
-      return { ...node, inputs, fields: fieldsNamed(node, has) };
+      const has = node.inputs.map(namesOf).reduce((all, each) => all.intersection(each), namesOf(node));
+      return { ...node, fields: fieldsNamed(node, has) };
     }
-    case "sql":
-      return { ...node, inputs: node.inputs.map(({ name, plan }) => ({ name, plan: under(plan) })) };
-    case "group":
-    case "unpivot":
-      return { ...node, input: under(node.input) };
-    default: {
-      const input = under(node.input);
-      return { ...node, input, fields: fieldsNamed(node, namesOf(input)) };
-    }
+    default:
+      return { ...node, fields: fieldsNamed(node, namesOf(node.input)) };
   }
 }
 

@@ -30,11 +30,13 @@ export function planSql(plan: PlanNode): string {
   const names = new Map(nodes.map((node, index) => [node, `n${index}`]));
   const from = (node: PlanNode) => names.get(node) as string;
   if (nodes.length === 1) return nodeSql(plan, from);
-  const tables = nodes.slice(0, -1).map((node) => {
+  // A query of the program may begin with tables of its own, which cannot stand after ours.
+  const last = plan.kind === "sql" ? nodes.length : nodes.length - 1;
+  const tables = nodes.slice(0, last).map((node) => {
     const shared = (uses.get(node) ?? 0) > 1 && !isCheap(node);
     return `${from(node)} AS ${shared ? "MATERIALIZED" : "NOT MATERIALIZED"} (${nodeSql(node, from)})`;
   });
-  return `WITH ${tables.join(",\n")}\n${nodeSql(plan, from)}`;
+  return `WITH ${tables.join(",\n")}\n${plan.kind === "sql" ? `SELECT * FROM ${from(plan)}` : nodeSql(plan, from)}`;
 }
 
 /**
@@ -60,7 +62,7 @@ function nodeSql(node: PlanNode, from: From): string {
       return `SELECT ${columnsSql(node.fields)} FROM ${from(node.input)} AS t WHERE ${expressionSql(node.where, columnsOf(node.input))}`;
     case "project": {
       const column = columnsOf(node.input);
-      return `SELECT ${node.columns.map(({ name, expression }) => `${expressionSql(expression, column)} AS ${sqlName(name, node.fields)}`).join(", ")} FROM ${from(node.input)} AS t`;
+      return `SELECT ${listSql(node.columns.map(({ name, expression }) => `${expressionSql(expression, column)} AS ${sqlName(name, node.fields)}`))} FROM ${from(node.input)} AS t`;
     }
     case "group":
       return groupSql(node, from);
@@ -80,7 +82,7 @@ function nodeSql(node: PlanNode, from: From): string {
       return node.inputs
         .map(
           (input) =>
-            `SELECT ${node.fields.map(({ name }) => `t.${sqlName(name, input.fields)} AS ${sqlName(name, node.fields)}`).join(", ")} FROM ${from(input)} AS t`,
+            `SELECT ${listSql(node.fields.map(({ name }) => `t.${sqlName(name, input.fields)} AS ${sqlName(name, node.fields)}`))} FROM ${from(input)} AS t`,
         )
         .join(" UNION ALL ");
     case "unpivot":
@@ -107,7 +109,12 @@ function columnsOf(input: PlanNode): ColumnSql {
 
 /** The columns of a node that are those of its input. */
 function columnsSql(fields: readonly ColumnField[]): string {
-  return fields.map(({ name }) => `t.${sqlName(name, fields)}`).join(", ");
+  return listSql(fields.map(({ name }) => `t.${sqlName(name, fields)}`));
+}
+
+/** A list of columns. Where only the number of rows matters there are none, which SQL has no words for. */
+function listSql(columns: readonly string[]): string {
+  return columns.length === 0 ? 'true AS " row"' : columns.join(", ");
 }
 
 function valuesSql({ fields, rows }: ValuesNode): string {
@@ -160,15 +167,15 @@ function joinedColumns(
   fields: readonly ColumnField[],
   column: ColumnSql,
 ): string {
-  return columns
-    .map(({ name, from, column: source, right }) => {
+  return listSql(
+    columns.map(({ name, from, column: source, right }) => {
       const value =
         from === "either"
           ? `coalesce(${column(source, "left")}, ${column(right ?? source, "right")})`
           : column(source, from);
       return `${value} AS ${sqlName(name, fields)}`;
-    })
-    .join(", ");
+    }),
+  );
 }
 
 function asofSql({ left, right, on, by, direction, columns, fields }: AsofNode, from: From): string {
@@ -248,7 +255,7 @@ function seedSql(seed: number): string {
 function sqlSql({ inputs, text, fields }: SqlPlanNode, from: From): string {
   const tables = inputs.map(
     ({ name, plan }) =>
-      `${quoteName(name)} AS NOT MATERIALIZED (SELECT ${plan.fields.map((field) => `t.${sqlName(field.name, plan.fields)}`).join(", ")} FROM ${from(plan)} AS t)`,
+      `${quoteName(name)} AS NOT MATERIALIZED (SELECT ${columnsSql(plan.fields)} FROM ${from(plan)} AS t)`,
   );
   const head = tables.length === 0 ? "" : `WITH ${tables.join(", ")} `;
   // The text stands on lines of its own, so that a comment at its end ends with it.

@@ -14,7 +14,7 @@ export function scanSql(scan: FileScan): string {
   return `SELECT ${columns.join(", ")} FROM ${tableFunction(scan)}`;
 }
 
-const CSV = { delimiter: ",", quote: '"', escape: '"', header: true };
+const CSV = { delimiter: ",", quote: '"', escape: '"', header: true, nullText: "" };
 
 function tableFunction({ format, locations, fields, csv, hive, fileColumn }: FileScan): string {
   const files = `[${locations.map(quoteText).join(", ")}]`;
@@ -29,6 +29,6 @@ function tableFunction({ format, locations, fields, csv, hive, fileColumn }: Fil
   const options = more.length === 0 ? "" : `, ${more.join(", ")}`;
   if (format === "parquet") return `read_parquet(${files}, union_by_name = true${options})`;
   if (format === "jsonl") return `read_ndjson(${files}, columns = ${columns}${options})`;
-  const { delimiter, quote, escape: escaping, header } = csv ?? CSV;
-  return `read_csv(${files}, columns = ${columns}, auto_detect = false, delim = ${quoteText(delimiter)}, quote = ${quoteText(quote)}, escape = ${quoteText(escaping)}, header = ${header}${options})`;
+  const { delimiter, quote, escape: escaping, header, nullText } = csv ?? CSV;
+  return `read_csv(${files}, columns = ${columns}, auto_detect = false, delim = ${quoteText(delimiter)}, quote = ${quoteText(quote)}, escape = ${quoteText(escaping)}, header = ${header}, nullstr = [${[...new Set(["", nullText])].map(quoteText).join(", ")}]${options})`;
 }
