@@ -124,8 +124,10 @@ export interface ExplainedNode {
 
 /** An engine in use. Queries may run at once. */
 export interface EngineSession {
-  /** The columns of files, where the user declared none. */
+  /** The columns of files, or of a query in SQL, where the user declared none. */
   describe(plan: PlanNode): Promise<readonly ColumnField[]>;
+  /** The names of the tables that a query in SQL reads and does not define itself. Rejects where the text is not one query that only reads. */
+  tables(sql: string): Promise<readonly string[]>;
   /**
    * The rows of a plan, counted: it throws unless all of them were delivered. Leaving the loop early ends the query.
    * `counts` resolves at the end.

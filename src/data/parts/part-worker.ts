@@ -17,6 +17,7 @@ import { AppendedTable } from "../engine/duckdb/append.ts";
 import { batchOf } from "../engine/duckdb/batch.ts";
 import { connect, openInstance } from "../engine/duckdb/open.ts";
 import { quoteName, quoteText } from "../engine/duckdb/quote.ts";
+import { readerOf } from "../frame/rows.ts";
 import type { ColumnField, ColumnType, Kind } from "../schema/column-type.ts";
 import { ARRAYS, givenBatch } from "./partition.ts";
 
@@ -237,11 +238,8 @@ function partitionOf(batches: readonly Batch[], fields: readonly ColumnField[]):
 }
 
 /** The values of a column of several batches, as `PartitionValues` says. */
-function joinedValues(
-  parts: readonly BatchColumn[],
-  { kind, isNullable }: ColumnType,
-  rows: number,
-): unknown {
+function joinedValues(parts: readonly BatchColumn[], type: ColumnType, rows: number): unknown {
+  const { kind, isNullable } = type;
   const array = kind === "bool" ? Uint8Array : ARRAYS[kind as Kind];
   if (array !== undefined && !isNullable) {
     const joined = new array(rows as never) as Float64Array;
@@ -253,14 +251,11 @@ function joinedValues(
     return joined;
   }
   const joined: unknown[] = [];
-  for (const { values, valid } of parts)
-    for (let row = 0; row < values.length; row++)
-      joined.push(valid === null || valid[row] === 1 ? rowValue(values[row], kind) : null);
+  for (const part of parts) {
+    const value = readerOf(part, type);
+    for (let row = 0; row < part.values.length; row++) joined.push(value(row));
+  }
   return joined;
-}
-
-function rowValue(value: unknown, kind: Kind): unknown {
-  return kind === "bool" ? value === 1 || value === true : value;
 }
 
 interface Called {

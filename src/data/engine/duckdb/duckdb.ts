@@ -14,6 +14,7 @@ import type {
 import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
 import { DuckDBQuery, type QueryHome } from "./query.ts";
+import { tableNames } from "./table-names.ts";
 
 /** DuckDB in this process. */
 export const duckdb: Engine = {
@@ -35,8 +36,22 @@ class DuckDBSession implements EngineSession {
     this.#home = home;
   }
 
-  async describe(_plan: PlanNode): Promise<readonly ColumnField[]> {
-    throw new Error("not yet");
+  async describe(plan: PlanNode): Promise<readonly ColumnField[]> {
+    const query = await this.#open({});
+    try {
+      return await query.fields(planSql(plan));
+    } finally {
+      await this.#close(query);
+    }
+  }
+
+  async tables(sql: string): Promise<readonly string[]> {
+    const query = await this.#open({});
+    try {
+      return await tableNames(query.connection, sql);
+    } finally {
+      await this.#close(query);
+    }
   }
 
   async *batches(plan: PlanNode, options: QueryOptions = {}): AsyncIterable<Batch> {

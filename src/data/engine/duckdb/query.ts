@@ -7,6 +7,7 @@ import type { ColumnField } from "../../schema/column-type.ts";
 import type { Batch, QueryOptions } from "../contract.ts";
 import { batchOf } from "./batch.ts";
 import { call, ended, hasFailed } from "./calls.ts";
+import { resultFields } from "./column-types.ts";
 import { engineError } from "./errors.ts";
 import { quoteText } from "./quote.ts";
 
@@ -74,6 +75,12 @@ export class DuckDBQuery {
   async run(sql: string): Promise<Record<string, unknown>[]> {
     const result = await this.#started(sql, "whole");
     return await call(async () => (await result.getRowObjectsJS()) as Record<string, unknown>[]);
+  }
+
+  /** The columns of a query, which is not run. */
+  async fields(sql: string): Promise<readonly ColumnField[]> {
+    const result = await this.#started(`SELECT * FROM (${sql}) LIMIT 0`, "whole");
+    return resultFields(result.columnNames(), result.columnTypes());
   }
 
   /**
