@@ -351,3 +351,7 @@ test("rows of the program are taken at once and checked", async () => {
   const c: bigint | null | undefined = inferred[1]?.c;
   assert.deepEqual([inferred[0]?.a, inferred[0]?.b, inferred[0]?.c, c], ["x", 1, null, 7n]);
 });
+
+test("a single row of the program is a frame like others", async () => {
+  assert.deepEqual(await fromRows({ a: int32() }, [{ a: 1 }]).collect(), [{ a: 1 }]);
+});

@@ -104,11 +104,11 @@ export class DuckDBQuery {
     this.#stream = undefined;
     this.#assertOpen();
     if (hasFailed(result)) throw await this.#reason(sql, rows);
-    const counted = (await profile()).rows_returned;
+    const counted = (await profile()).rows_returned ?? (await this.#countedAgain(sql));
     if (counted !== rows)
       throw new PawlError(
         "data.short",
-        `The engine ended the query after ${rows} rows and had counted ${counted ?? "none"}: the result is not whole. Run it again.`,
+        `The engine ended the query after ${rows} rows and had counted ${counted}: the result is not whole. Run it again.`,
       );
   }
 
@@ -174,6 +174,12 @@ export class DuckDBQuery {
         await rm(path, { force: true });
       }
     };
+  }
+
+  /** How many rows a query has. DuckDB writes nothing down of some that it answers without a plan, such as a single row of constants. */
+  async #countedAgain(sql: string): Promise<number> {
+    const [row] = await this.run(`SELECT count(*)::DOUBLE AS counted FROM (${sql}) AS pawl_again`);
+    return Number(row?.counted);
   }
 
   /** Why a stream has failed, which DuckDB does not tell: the query is run once more without keeping its rows. */
