@@ -11,6 +11,7 @@ const benchmarks: Readonly<Record<string, string>> = {
   pool: "pool/run.ts",
   frames: "frames/run.ts",
   bags: "bags/run.ts",
+  delayed: "delayed/run.ts",
   tasks: "tasks/run.ts",
 };
 

@@ -263,6 +263,33 @@ suite("a graph of delayed calls", () => {
     assert.equal(await check(parts).compute({ pool, memory: "1MB" }), true);
   });
 
+  test("few results wait: a sum in pairs holds one part a level", async () => {
+    const waiting = countsOf(2);
+    const leaf = delayed(
+      (state: Int32Array) => {
+        const now = Atomics.add(state, 0, 1) + 1;
+        if (now > Atomics.load(state, 1)) Atomics.store(state, 1, now);
+        return 1;
+      },
+      { name: "leaf" },
+    );
+    const pair = delayed(
+      (state: Int32Array, a: number, b: number) => {
+        Atomics.sub(state, 0, 1);
+        return a + b;
+      },
+      { name: "pair" },
+    );
+    let level = Array.from({ length: 256 }, () => leaf(waiting));
+    while (level.length > 1)
+      level = Array.from({ length: level.length / 2 }, (_, at) =>
+        pair(waiting, level[2 * at] as Delayed<number>, level[2 * at + 1] as Delayed<number>),
+      );
+    assert.equal(await level[0]?.compute({ pool, concurrency: 1 }), 256);
+    assert.equal(waiting[0], 1);
+    assert.ok((waiting[1] ?? 0) <= 9, `${waiting[1]}`);
+  });
+
   test("progress counts to the end", async () => {
     const told: { done: number; total: number }[] = [];
     await add(square(1), square(2)).compute({ pool, onProgress: (progress) => void told.push(progress) });
