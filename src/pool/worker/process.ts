@@ -5,7 +5,7 @@ import { deathReason, describeError, reviveError } from "../transfer/remote-erro
 import { Cgroup, Descendants, leadsGroup } from "./descendants.ts";
 import { FileMarker, notesInFile } from "./marker.ts";
 import { serve } from "./pool-server.ts";
-import type { Entry, FromWorker, MessageListener, Setup, WorkerChannel } from "./protocol.ts";
+import type { Entry, FromWorker, HeapLimits, MessageListener, Setup, WorkerChannel } from "./protocol.ts";
 import { endWithParent } from "./reaper.ts";
 
 /** What a process is told first. */
@@ -20,15 +20,15 @@ const MARK_FD = 4;
 
 const MB = 1024 * 1024;
 
-/** Starts a process, which can be killed in native code too, and whose crash is its own. `maxHeap` is in bytes. */
+/** Starts a process, which can be killed in native code too, and whose crash is its own. */
 export function startProcess(
   entry: Entry,
   setup: Setup,
-  maxHeap: number | null,
+  limits: HeapLimits,
   listener: MessageListener<unknown>,
 ): WorkerChannel<unknown> {
   const marker = new FileMarker();
-  const { child, descendants } = spawnNode(entry, setup, maxHeap, marker);
+  const { child, descendants } = spawnNode(entry, setup, limits, marker);
   const release = endWithParent(descendants);
   let fault: string | null = null;
   child.on("message", (message) => {
@@ -83,12 +83,15 @@ export function startProcess(
 function spawnNode(
   entry: Entry,
   setup: Setup,
-  maxHeap: number | null,
+  limits: HeapLimits,
   marker: FileMarker,
 ): { child: ChildProcess; descendants: Descendants } {
   let descendants: Descendants | null = null;
   try {
+    const { maxHeap, youngHeap } = limits;
     const limit = maxHeap === null ? [] : [`--max-old-space-size=${Math.ceil(maxHeap / MB)}`];
+    // The young generation is three of its half spaces.
+    if (youngHeap !== null) limit.push(`--max-semi-space-size=${Math.ceil(youngHeap / MB / 3)}`);
     const run = "file" in entry ? [entry.file] : ["--eval", entry.code];
     const child = spawn(process.execPath, [...execArgumentsOf(process.execArgv), ...limit, ...run], {
       serialization: "advanced",

@@ -5,6 +5,12 @@ import type { Handle, Packed } from "../transfer/pack.ts";
 import type { RemoteError } from "../transfer/remote-error.ts";
 import type { Marker } from "./marker.ts";
 
+/** What a worker's heap may take, in bytes; null for what Node gives. */
+export interface HeapLimits {
+  readonly maxHeap: number | null;
+  readonly youngHeap: number | null;
+}
+
 /** Work for one worker: consecutive items for one function. */
 export interface ChunkMessage {
   readonly type: "chunk";

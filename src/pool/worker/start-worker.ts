@@ -3,7 +3,15 @@ import { fileURLToPath } from "node:url";
 import { PawlError } from "../../errors.ts";
 import type { Isolation } from "../transfer/cloneable.ts";
 import { serveInProcess, startProcess } from "./process.ts";
-import type { Entry, FromWorker, MessageListener, Setup, ToWorker, WorkerChannel } from "./protocol.ts";
+import type {
+  Entry,
+  FromWorker,
+  HeapLimits,
+  MessageListener,
+  Setup,
+  ToWorker,
+  WorkerChannel,
+} from "./protocol.ts";
 import { serveInThread, startThread } from "./thread.ts";
 
 /** Left by the code that starts a worker from a bundle. */
@@ -20,15 +28,15 @@ if (boot !== undefined) {
   boot.serve ??= boot.kind === "thread" ? serveInThread : serveInProcess;
 }
 
-/** Starts a thread or a process. `maxHeap` is in bytes. Throws where it cannot be started. */
+/** Starts a thread or a process. Throws where it cannot be started. */
 export function startWorker<To = ToWorker, From = FromWorker>(
   isolation: Isolation,
   setup: Setup,
-  maxHeap: number | null,
+  limits: HeapLimits,
   listener: MessageListener<From>,
 ): WorkerChannel<To> {
   const start = isolation === "thread" ? startThread : startProcess;
-  return start(entryOf(isolation), setup, maxHeap, listener as MessageListener<unknown>);
+  return start(entryOf(isolation), setup, limits, listener as MessageListener<unknown>);
 }
 
 const entries = new Map<Isolation, Entry>();

@@ -10,7 +10,7 @@ import {
 import { deathReason } from "../transfer/remote-error.ts";
 import { notesInMemory, SharedMarker } from "./marker.ts";
 import { serve } from "./pool-server.ts";
-import type { Entry, MessageListener, Setup, WorkerChannel } from "./protocol.ts";
+import type { Entry, HeapLimits, MessageListener, Setup, WorkerChannel } from "./protocol.ts";
 
 /** What a thread is started with. */
 interface ThreadData {
@@ -22,11 +22,11 @@ interface ThreadData {
 
 const MB = 1024 * 1024;
 
-/** Starts a thread. It is gone within milliseconds of `kill` unless it is in native code. `maxHeap` is in bytes. */
+/** Starts a thread. It is gone within milliseconds of `kill` unless it is in native code. */
 export function startThread(
   entry: Entry,
   setup: Setup,
-  maxHeap: number | null,
+  { maxHeap, youngHeap }: HeapLimits,
   listener: MessageListener<unknown>,
 ): WorkerChannel<unknown> {
   const marker = new SharedMarker();
@@ -35,7 +35,10 @@ export function startThread(
   const options: WorkerOptions = {
     workerData: data,
     transferList: [port2],
-    ...(maxHeap === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(maxHeap / MB) } }),
+    resourceLimits: {
+      ...(maxHeap === null ? {} : { maxOldGenerationSizeMb: Math.ceil(maxHeap / MB) }),
+      ...(youngHeap === null ? {} : { maxYoungGenerationSizeMb: Math.ceil(youngHeap / MB) }),
+    },
   };
   const worker =
     "file" in entry ? new Worker(entry.file, options) : new Worker(entry.code, { ...options, eval: true });

@@ -63,8 +63,8 @@ export class WorkerHandle {
   constructor(settings: PoolSettings, setup: WorkerSetup, events: WorkerEvents) {
     this.#settings = settings;
     this.#events = events;
-    const { isolation, maxHeap, startTimeoutMs } = settings;
-    this.#channel = startWorker(isolation, setup, maxHeap, (message) => this.#hear(message));
+    const { isolation, startTimeoutMs } = settings;
+    this.#channel = startWorker(isolation, setup, settings, (message) => this.#hear(message));
     if (startTimeoutMs <= LONGEST_TIMER_MS)
       this.#starting = setTimeout(() => this.#tooLate(startTimeoutMs), startTimeoutMs);
     this.#relay = new Relay(isolation, (message) => this.#channel.post(message));

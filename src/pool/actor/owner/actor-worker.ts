@@ -49,8 +49,11 @@ export class ActorWorker {
   constructor(setup: ActorSetup, settings: ActorSettings, events: ActorWorkerEvents) {
     const { isolation, maxHeap, startTimeoutMs } = settings;
     this.#events = events;
-    this.#channel = startWorker<ToActor, FromActor>(isolation, setup, maxHeap, (message) =>
-      this.#hear(message),
+    this.#channel = startWorker<ToActor, FromActor>(
+      isolation,
+      setup,
+      { maxHeap, youngHeap: null },
+      (message) => this.#hear(message),
     );
     this.#relay = new Relay(isolation, (message) => this.#channel.post(message));
     if (startTimeoutMs <= LONGEST_TIMER_MS) {
