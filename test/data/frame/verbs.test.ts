@@ -355,3 +355,11 @@ test("rows of the program are taken at once and checked", async () => {
 test("a single row of the program is a frame like others", async () => {
   assert.deepEqual(await fromRows({ a: int32() }, [{ a: 1 }]).collect(), [{ a: 1 }]);
 });
+
+test("a frame that is used twice in a result is counted like others", async () => {
+  const sums = fromRows({ a: int32() }, [{ a: 1 }, { a: 2 }])
+    .groupBy("a")
+    .agg(() => ({ n: count() }));
+  assert.equal((await sums.union(sums).collect()).length, 4);
+  assert.equal((await sums.join(sums, "a", { suffix: "_2" }).collect()).length, 2);
+});

@@ -38,6 +38,14 @@ export interface ProfileNode {
   readonly children?: readonly ProfileNode[];
 }
 
+/** How many rows a query gave. Where a part of it is kept for several uses, DuckDB counts none, and its last step all. */
+function returnedRows(profile: Profile): number | undefined {
+  let step = profile.children?.at(-1);
+  if (step?.operator_type !== "CTE") return profile.rows_returned;
+  while (step?.operator_type === "CTE") step = step.children?.at(-1);
+  return step?.operator_cardinality;
+}
+
 const SETTINGS = [
   "SET TimeZone = 'UTC'",
   "SET enable_progress_bar = true",
@@ -104,7 +112,7 @@ export class DuckDBQuery {
     this.#stream = undefined;
     this.#assertOpen();
     if (hasFailed(result)) throw await this.#reason(sql, rows);
-    const counted = (await profile()).rows_returned ?? (await this.#countedAgain(sql));
+    const counted = returnedRows(await profile()) ?? (await this.#countedAgain(sql));
     if (counted !== rows)
       throw new PawlError(
         "data.short",
