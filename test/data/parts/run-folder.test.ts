@@ -14,7 +14,7 @@ test("a run's folder is its user's alone, goes with the run, and takes what kill
   mkdirSync(place);
   const random = "0123456789abcdef";
   const [machine, boot, , start] = ownProcessMark.split("-");
-  // A process id that no process has, another start of the same one, another machine, and what is no folder of a run.
+  // A process id that no process has, another start of the same one, another machine, and other names.
   const dead = [
     `pawl-frame-${machine}-${boot}-4194305-1-${random}`,
     `pawl-frame-${machine}-${boot}-${process.pid}-1-${random}`,
