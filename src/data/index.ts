@@ -23,8 +23,8 @@ export type { GraphFormat } from "./graph/description.ts";
 export type { PartitionFunction, PartitionOptions } from "./parts/map-partitions.ts";
 export type { PartitionContext } from "./parts/part-worker.ts";
 export type { GivenColumns, GivenValues, PartitionColumns, PartitionValues } from "./parts/partition.ts";
-export { describeTable } from "./read/postgres-table.ts";
-export { readTable } from "./read/read-table.ts";
+export { describeExcel, type ExcelOptions, readExcel, sheetNames } from "./read/excel/read-excel.ts";
+export { describeTable, readTable } from "./read/read-table.ts";
 export {
   bool,
   bytes,

@@ -33,20 +33,8 @@ const SETTINGS = { timezone: "UTC", extra_float_digits: "1" };
 /** All that is read belongs to one state of the database, and nothing of it is changed. */
 const BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-/**
- * The columns of a table or a view of PostgreSQL, with the types that hold their values: `numeric` with a precision is a decimal and
- * without one text, arrays are lists, and types without a counterpart are text as PostgreSQL writes it.
- *
- * @param url as `readTable` takes it
- * @param table as `readTable` takes it
- * @throws PawlError `postgres.unknown-table` with names that are near, and what else keeps a table from being read
- *
- * @example
- * ```ts
- * for (const { name, type } of await describeTable("env:DATABASE_URL", "orders")) console.log(name, type.kind);
- * ```
- */
-export async function describeTable(url: string, table: string): Promise<readonly ColumnField[]> {
+/** The columns of a table or a view: see `describeTable`. */
+export async function columnsOfTable(url: string, table: string): Promise<readonly ColumnField[]> {
   return await PostgresSession.use(urlOf(url), "pawl reader", async (session) => {
     const { columns } = await readableTable(session, table);
     return columns.map((column) => ({
@@ -241,7 +229,8 @@ function valueSql({ column, field }: CheckedColumn): string {
     return `pg_catalog.to_json(${name}${isExact ? "" : "::pg_catalog.text[]"})::pg_catalog.text`;
   }
   if (kind === "text") return `${name}::pg_catalog.text`;
-  if (kind === "bytes") return `pg_catalog.translate(pg_catalog.encode(${name}, 'base64'), E'\\n', '')`;
+  if (kind === "bytes")
+    return `pg_catalog.regexp_replace(pg_catalog.encode(${name}, 'hex'), '(..)', '\\\\x\\1', 'g')`;
   if (kind === "bool") return `${name}::pg_catalog.text`;
   if (column.type === "date" || column.type === "timestamp" || column.type === "timestamptz") {
     // Infinity and years before Christ have no ISO form: the server is made to refuse them, with the name of the column.

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { EngineSession } from "../engine/contract.ts";
 import type { FileScan, PlanNode, TableScan } from "../plan/node.ts";
@@ -50,9 +50,7 @@ export interface PreparedPlan {
  * PostgreSQL are read at one moment. Errors: see `findDataFiles`, `stageParquet` and `stageTable`.
  */
 export async function prepareScans(plan: PlanNode, options: ScanContext): Promise<PreparedPlan> {
-  const folder = join(options.folder, "stage");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const area = new StagingArea(folder, options.limit);
+  const area = new StagingArea(await mkdtemp(join(options.folder, "scans-")), options.limit);
   const names = new Map<string, string>();
   const replaced = new Map<PlanNode, PlanNode>();
   await using buckets = new RemoteBuckets(options.profile ?? null);

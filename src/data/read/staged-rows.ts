@@ -27,7 +27,7 @@ export interface StagedRowsOptions {
 
 /**
  * Rows from outside of the engine, of a table or a sheet, made into Parquet files that it can read. Values are the texts that a CSV of
- * their types has: ISO forms of days and moments, base64 of bytes, JSON of lists and structs.
+ * their types has: ISO forms of days and moments, `\xFF` for each of some bytes, JSON of lists and structs.
  */
 export class StagedRows implements AsyncDisposable {
   readonly #options: StagedRowsOptions;

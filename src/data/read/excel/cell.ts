@@ -53,7 +53,7 @@ const DAY_0_OF_1904 = Date.UTC(1904, 0, 1);
 /** The last day that Excel has, 31 December 9999. */
 const LAST_SERIAL = 2_958_466;
 
-/** The ISO text of a serial number to the millisecond, such as `2024-01-31T10:00:00`; null where it is no day that there was. */
+/** The ISO text of a serial number to the millisecond, such as `2024-01-31T10:00:00`; null of a day that never was. */
 export function momentOf(serial: number, isFrom1904: boolean): string | null {
   if (!(serial >= 0 && serial < LAST_SERIAL)) return null;
   const day = Math.floor(serial);

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assertOptions, type OptionNames, quoted, shown } from "../../../arguments.ts";
@@ -185,9 +185,7 @@ class ExcelStage implements RunnableStage {
 
   async run(_inputs: readonly PlanNode[], context: StageContext): Promise<StagedFiles> {
     const { session, memory, signal } = context;
-    const folder = join(context.folder, "excel");
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    const area = new StagingArea(folder, null);
+    const area = new StagingArea(await mkdtemp(join(context.folder, "excel-")), null);
     const files = await localFiles(this.#locations, area, memory, signal);
     const name = this.#locations.map(withoutQuery).join(", ");
     await using staged = new StagedRows({ session, area, fields: this.#fields, name, signal });
