@@ -9,7 +9,7 @@ import type { AggregateName, FunctionName, RankingName } from "./functions.ts";
 export type LiteralValue = string | number | boolean | null;
 
 /** A further setting of a call that is not an expression, such as the part of a date. */
-export type CallOption = string | number | boolean | readonly string[] | readonly number[];
+export type CallOption = string | number | boolean | readonly (string | number)[];
 
 /** A column of the input; of a join's condition, of one of its two inputs. */
 export interface ColumnNode {
@@ -73,7 +73,19 @@ export interface WindowNode {
   readonly orderBy: readonly SortKey[];
   /** Which rows around the current one, by number of rows; null means without an end. Absent: all of the partition, or, ordered, all up to this row. */
   readonly rows?: readonly [from: number | null, to: number | null];
+  /** Which rows, by how far their key of the order lies from the current one's; null means without an end. */
+  readonly range?: readonly [from: RangeOffset | null, to: RangeOffset | null];
   readonly type: ColumnType;
+}
+
+/** How far before (negative) or after a key of an order: a number, or a span of time. */
+export type RangeOffset = number | TimeOffset;
+
+/** A span of time in the three parts that do not measure each other. */
+export interface TimeOffset {
+  readonly months: number;
+  readonly days: number;
+  readonly microseconds: number;
 }
 
 /** A function of a row's position in its partition. */
@@ -140,23 +152,50 @@ export function childrenOf(node: ExpressionNode | RankingNode): readonly Express
   }
 }
 
+/** All nodes of an expression, each once. An expression may be as deep as a program makes it, so that nothing here calls itself. */
+function* nodesOf(
+  node: ExpressionNode,
+  childrenIn: (node: ExpressionNode) => readonly ExpressionNode[] = childrenOf,
+): Iterable<ExpressionNode> {
+  const open = [node];
+  const seen = new Set<ExpressionNode>();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    yield next;
+    for (const child of childrenIn(next)) open.push(child);
+  }
+}
+
+/** What an aggregate must not stand in: what is inside an aggregate over a window is the window's own. */
+function childrenForAggregates(node: ExpressionNode): readonly ExpressionNode[] {
+  if (node.kind === "aggregate") return [];
+  if (node.kind === "window")
+    return [...node.partitionBy, ...node.orderBy.map(({ by }) => by), ...node.of.arguments];
+  return childrenOf(node);
+}
+
 /** Whether an expression holds an aggregate that is not over a window: it has one value for many rows. */
 export function isAggregate(node: ExpressionNode): boolean {
-  if (node.kind === "aggregate") return true;
-  // What stands inside a window is the window's own: only its partition and order are looked at.
-  if (node.kind === "window")
-    return [...node.partitionBy, ...node.orderBy.map(({ by }) => by), ...node.of.arguments].some(isAggregate);
-  return childrenOf(node).some(isAggregate);
+  for (const each of nodesOf(node, childrenForAggregates)) if (each.kind === "aggregate") return true;
+  return false;
 }
 
 /** Whether an expression holds a window function. */
 export function hasWindow(node: ExpressionNode): boolean {
-  return node.kind === "window" || childrenOf(node).some(hasWindow);
+  for (const each of nodesOf(node)) if (each.kind === "window") return true;
+  return false;
 }
 
 /** The columns that an expression reads, each once. */
 export function columnsOf(node: ExpressionNode, into: Set<string> = new Set()): Set<string> {
-  if (node.kind === "column") into.add(node.name);
-  for (const child of childrenOf(node)) columnsOf(child, into);
+  for (const each of nodesOf(node)) if (each.kind === "column") into.add(each.name);
   return into;
+}
+
+/** The columns that an expression reads outside of its aggregates: of a group, only its keys may be among them. */
+export function columnsOutsideAggregates(node: ExpressionNode): Set<string> {
+  const names = new Set<string>();
+  for (const each of nodesOf(node, childrenForAggregates)) if (each.kind === "column") names.add(each.name);
+  return names;
 }

@@ -52,7 +52,12 @@ export type TemporalKind = "date" | "time" | "timestamp" | "timestamptz";
  * const nickname = text().nullable();
  * ```
  */
-export class ColumnType<out K extends Kind = Kind, out V = unknown, out N extends boolean = boolean> {
+export class ColumnType<
+  out K extends Kind = Kind,
+  out V = unknown,
+  out N extends boolean = boolean,
+  out D = unknown,
+> {
   /** What its values are. */
   readonly kind: K;
   /** Whether it may hold nulls. */
@@ -65,7 +70,11 @@ export class ColumnType<out K extends Kind = Kind, out V = unknown, out N extend
   readonly of?: ColumnType;
   /** What the fields of a struct are, in order. */
   readonly fields?: readonly ColumnField[];
+  /** Whether its values are numbers in JavaScript, though an int64 holds them: counts are, since none exceeds 2⁵³. */
+  readonly asNumber?: true;
   declare readonly " value"?: V;
+  /** Only for the compiler: the type of a list's elements, or the schema of a struct's fields. */
+  declare readonly " details"?: D;
 
   /** Not called by programs: use the functions named after the kinds. */
   constructor(kind: K, isNullable: N, details: ColumnTypeDetails = {}) {
@@ -75,15 +84,16 @@ export class ColumnType<out K extends Kind = Kind, out V = unknown, out N extend
     if (details.scale !== undefined) this.scale = details.scale;
     if (details.of !== undefined) this.of = details.of;
     if (details.fields !== undefined) this.fields = details.fields;
+    if (details.asNumber !== undefined) this.asNumber = details.asNumber;
   }
 
   /** The same type with nulls allowed. */
-  nullable(): ColumnType<K, V, true> {
+  nullable(): ColumnType<K, V, true, D> {
     return new ColumnType(this.kind, true, this);
   }
 
   /** The same type without nulls. */
-  notNull(): ColumnType<K, V, false> {
+  notNull(): ColumnType<K, V, false, D> {
     return new ColumnType(this.kind, false, this);
   }
 }
@@ -93,6 +103,7 @@ interface ColumnTypeDetails {
   readonly scale?: number;
   readonly of?: ColumnType;
   readonly fields?: readonly ColumnField[];
+  readonly asNumber?: true;
 }
 
 /** A named column. A list of fields keeps its order whatever the names are, which an object does not for names such as `2024`. */
@@ -229,13 +240,13 @@ export interface ListOf<T extends ColumnType> extends Array<ValueOf<T>> {
 }
 
 /** Lists of values of one type, as arrays in JavaScript. */
-export function list<T extends ColumnType>(of: T): ColumnType<"list", ListOf<T>, false> {
+export function list<T extends ColumnType>(of: T): ColumnType<"list", ListOf<T>, false, T> {
   assertColumnType(of, "The elements of a list");
   return new ColumnType("list", false, { of });
 }
 
 /** Values with named fields, as objects in JavaScript. */
-export function struct<const S extends FrameSchema>(fields: S): ColumnType<"struct", Row<S>, false> {
+export function struct<const S extends FrameSchema>(fields: S): ColumnType<"struct", Row<S>, false, S> {
   return new ColumnType("struct", false, { fields: fieldsOf(fields, "A struct") });
 }
 

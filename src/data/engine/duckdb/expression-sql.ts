@@ -1,162 +1,258 @@
-import type { AggregateName, FunctionName, RankingName } from "../../expr/functions.ts";
-import type {
-  AggregateNode,
-  CallNode,
-  ExpressionNode,
-  LiteralNode,
-  RankingNode,
-  SortKey,
-  WindowNode,
+import { PawlError } from "../../../errors.ts";
+import type { AggregateName, RankingName } from "../../expr/functions.ts";
+import {
+  type AggregateNode,
+  childrenOf,
+  type ExpressionNode,
+  type LiteralNode,
+  type RangeOffset,
+  type SortKey,
+  type WindowNode,
 } from "../../expr/node.ts";
+import type { ColumnType } from "../../schema/column-type.ts";
 import { isFloat, isInteger } from "../../schema/column-type.ts";
+import { castSql } from "./cast-sql.ts";
+import { FUNCTION_SQL } from "./function-sql.ts";
 import { quoteName, quoteText } from "./quote.ts";
 import { duckdbType } from "./types.ts";
 
-type Translate = (args: readonly string[], node: CallNode) => string;
+/** A call of one of DuckDB's aggregates, with the filter, order and window of the node; `test` is one more condition on the rows. */
+type Apply = (name: string, args: readonly string[], test?: string) => string;
 
-const infix =
-  (operator: string): Translate =>
-  (args) =>
-    `(${args.join(` ${operator} `)})`;
-const named =
-  (name: string): Translate =>
-  (args) =>
-    `${name}(${args.join(", ")})`;
+const ANY_NAN = "CAST('NaN' AS DOUBLE)";
 
-/** Arithmetic in the type of the result, so that whole numbers overflow as int64 and not as what the columns are. */
-const arithmetic =
-  (operator: string): Translate =>
-  (args, node) =>
-    `(${args.map((arg) => `CAST(${arg} AS ${duckdbType(node.type)})`).join(` ${operator} `)})`;
-
-/** How each function is said in DuckDB's SQL, with the meaning that `expr/functions.ts` gives it. */
-const FUNCTION_SQL: Readonly<Record<FunctionName, Translate>> = {
-  eq: infix("="),
-  ne: infix("<>"),
-  lt: infix("<"),
-  le: infix("<="),
-  gt: infix(">"),
-  ge: infix(">="),
-  in: ([first, ...others]) =>
-    others.length === 0 ? `(${first} IS NULL AND NULL)` : `(${first} IN (${others.join(", ")}))`,
-  and: infix("AND"),
-  or: infix("OR"),
-  not: ([one]) => `(NOT ${one})`,
-  isNull: ([one]) => `(${one} IS NULL)`,
-  coalesce: named("coalesce"),
-  add: arithmetic("+"),
-  subtract: arithmetic("-"),
-  multiply: arithmetic("*"),
-  divide: ([a, b]) => `(CAST(${a} AS DOUBLE) / nullif(CAST(${b} AS DOUBLE), 0))`,
-  remainder: ([a, b], node) =>
-    `(CAST(${a} AS ${duckdbType(node.type)}) % nullif(CAST(${b} AS ${duckdbType(node.type)}), 0))`,
-  negate: ([one], node) => `(-CAST(${one} AS ${duckdbType(node.type)}))`,
-  lower: named("lower"),
-  length: named("length"),
-};
-
+/** How each aggregate is said in DuckDB's SQL. */
 const AGGREGATE_SQL: Readonly<
-  Record<AggregateName, (args: readonly string[], node: AggregateNode) => string>
+  Record<AggregateName, (apply: Apply, args: readonly string[], node: AggregateNode) => string>
 > = {
-  count: ([one]) => (one === undefined ? "count(*)" : `count(${one})`),
-  sum: ([one]) => `sum(${one})`,
-  mean: ([one]) => `avg(${one})`,
-  std: ([one]) => `stddev_samp(${one})`,
-  min: ([one]) => `min(${one})`,
-  max: ([one]) => `max(${one})`,
+  count: (apply, [one = "*"]) => apply("count", [one]),
+  countIf: (apply, [one]) => apply("count", [`CASE WHEN ${one} THEN 1 END`]),
+  countDistinct: (apply, [one]) => apply("count", [`DISTINCT ${one}`]),
+  approxCountDistinct: (apply, args) => apply("approx_count_distinct", args),
+  sum: (apply, [one], node) => apply("sum", [isFloat(node.type.kind) ? `CAST(${one} AS DOUBLE)` : `${one}`]),
+  mean: (apply, args) => apply("avg", args),
+  median: (apply, [one]) => apply("quantile_cont", [`CAST(${one} AS DOUBLE)`, "0.5"]),
+  quantile: (apply, [one], node) => apply("quantile_cont", [`CAST(${one} AS DOUBLE)`, partOf(node)]),
+  approxQuantile: (apply, [one], node) => apply("approx_quantile", [`CAST(${one} AS DOUBLE)`, partOf(node)]),
+  std: (apply, [one]) => apply("stddev_samp", [`CAST(${one} AS DOUBLE)`]),
+  var: (apply, [one]) => apply("var_samp", [`CAST(${one} AS DOUBLE)`]),
+  skewness: (apply, [one]) => apply("skewness", [`CAST(${one} AS DOUBLE)`]),
+  kurtosis: (apply, [one]) => apply("kurtosis", [`CAST(${one} AS DOUBLE)`]),
+  corr: (apply, args) => `nullif(${apply("corr", args.map((arg) => `CAST(${arg} AS DOUBLE)`))}, ${ANY_NAN})`,
+  covar: (apply, args) => apply("covar_samp", args.map((arg) => `CAST(${arg} AS DOUBLE)`)),
+  min: (apply, args) => apply("min", args),
+  max: (apply, args) => apply("max", args),
+  argMin: (apply, [x, y]) => `${apply("min", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
+  argMax: (apply, [x, y]) => `${apply("max", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
+  mode: (apply, [one]) => apply("mode", [`${one} ORDER BY ${one}`]),
+  every: (apply, args) => apply("bool_and", args),
+  some: (apply, args) => apply("bool_or", args),
+  any: (apply, args) => apply("any_value", args),
+  first: (apply, args) => apply("first", args),
+  last: (apply, args) => apply("last", args),
+  list: (apply, args) => `coalesce(${apply("list", args)}, [])`,
 };
 
-const RANKING_SQL: Readonly<Record<RankingName, (args: readonly string[]) => string>> = {
-  rowNumber: () => "row_number()",
-  rank: () => "rank()",
-  lag: (args) => `lag(${args.join(", ")})`,
-  lead: (args) => `lead(${args.join(", ")})`,
+const RANKING_SQL: Readonly<Record<RankingName, string>> = {
+  rowNumber: "row_number",
+  rank: "rank",
+  denseRank: "dense_rank",
+  percentRank: "percent_rank",
+  ntile: "ntile",
+  lag: "lag",
+  lead: "lead",
 };
+
+function partOf({ options = {} }: AggregateNode): string {
+  return `CAST('${String(new Map(Object.entries(options)).get("part") ?? 0.5)}' AS DOUBLE)`;
+}
 
 /** How a column of the input is written; a join gives its two inputs names. */
 export type ColumnSql = (name: string, side: "left" | "right" | undefined) => string;
 
-/** An expression in DuckDB's SQL. */
+/** Levels of calls within calls: DuckDB's time to plan grows with the cube of them. */
+const DEEPEST = 250;
+/** Characters of one expression, which grow with every place where a part of it stands again. */
+const LONGEST = 64 * 1024 * 1024;
+/** Conditions in one row: of more, DuckDB gets a tree of rows, so that it is flat and not deep. */
+const WIDEST = 500;
+
+/** An expression in DuckDB's SQL. Throws PawlError("data.depth") for what DuckDB would not get to the end of. */
 export function expressionSql(node: ExpressionNode, column: ColumnSql = quoteName): string {
-  const inner = (child: ExpressionNode) => expressionSql(child, column);
-  switch (node.kind) {
-    case "column":
-      return column(node.name, node.side);
-    case "literal":
-      return literalSql(node);
-    case "call":
-      return FUNCTION_SQL[node.function](node.arguments.map(inner), node);
-    case "cast":
-      return castSql(node, inner(node.of));
-    case "case":
-      return `CASE ${node.branches.map(({ when, then }) => `WHEN ${inner(when)} THEN ${inner(then)}`).join(" ")} ELSE ${inner(node.otherwise)} END`;
-    case "aggregate":
-      return `CAST(${aggregateSql(node, column)} AS ${duckdbType(node.type)})`;
-    case "window":
-      return windowSql(node, column);
-    case "sql":
-      return `CAST((${node.parts.reduce((text, part, index) => `${text}${inner(node.arguments[index - 1] as ExpressionNode)}${part}`)}) AS ${duckdbType(node.type)})`;
-  }
+  return new ExpressionWriter(column).write(node);
 }
 
 /** Keys of an order in SQL: nulls last, whatever the direction. */
 export function orderSql(keys: readonly SortKey[], column: ColumnSql = quoteName): string {
-  return keys
-    .map(({ by, descending }) => `${expressionSql(by, column)} ${descending ? "DESC" : "ASC"} NULLS LAST`)
-    .join(", ");
+  return orderOf(keys, (node) => expressionSql(node, column));
 }
 
-function aggregateSql(node: AggregateNode, column: ColumnSql): string {
-  const call = AGGREGATE_SQL[node.function](
-    node.arguments.map((arg) => expressionSql(arg, column)),
-    node,
-  );
-  const order = node.orderBy.length === 0 ? "" : ` ORDER BY ${orderSql(node.orderBy, column)}`;
-  const where = node.where === null ? "" : ` FILTER (WHERE ${expressionSql(node.where, column)})`;
-  return `${order === "" ? call : `${call.slice(0, -1)}${order})`}${where}`;
+function orderOf(keys: readonly SortKey[], sqlOf: (node: ExpressionNode) => string): string {
+  return keys.map(({ by, descending }) => `${sqlOf(by)} ${descending ? "DESC" : "ASC"} NULLS LAST`).join(", ");
 }
 
-function windowSql(node: WindowNode, column: ColumnSql): string {
-  const inner = (child: ExpressionNode) => expressionSql(child, column);
-  const of = node.of.kind === "aggregate" ? aggregateSql(node.of, column) : rankingSql(node.of, column);
-  const partition =
-    node.partitionBy.length === 0 ? "" : `PARTITION BY ${node.partitionBy.map(inner).join(", ")}`;
-  const order = node.orderBy.length === 0 ? "" : `ORDER BY ${orderSql(node.orderBy, column)}`;
-  const rows =
-    node.rows === undefined
-      ? ""
-      : `ROWS BETWEEN ${bound(node.rows[0], "PRECEDING")} AND ${bound(node.rows[1], "FOLLOWING")}`;
-  return `CAST(${of} OVER (${[partition, order, rows].filter((part) => part !== "").join(" ")}) AS ${duckdbType(node.type)})`;
+/** Writes expressions from their leaves up: nothing here calls itself, so that a chain may be as long as memory holds. */
+class ExpressionWriter {
+  readonly #column: ColumnSql;
+  readonly #done = new Map<ExpressionNode, { readonly sql: string; readonly depth: number }>();
+
+  constructor(column: ColumnSql) {
+    this.#column = column;
+  }
+
+  write(node: ExpressionNode): string {
+    const open: ExpressionNode[] = [node];
+    for (let next = open.at(-1); next !== undefined; next = open.at(-1)) {
+      const missing = this.#done.has(next) ? [] : partsOf(next).filter((part) => !this.#done.has(part));
+      if (missing.length > 0) {
+        for (const part of missing) open.push(part);
+        continue;
+      }
+      open.pop();
+      if (!this.#done.has(next)) this.#finish(next);
+    }
+    return this.#sql(node);
+  }
+
+  #sql(node: ExpressionNode): string {
+    return this.#done.get(node)?.sql ?? "";
+  }
+
+  #finish(node: ExpressionNode): void {
+    const depth = 1 + partsOf(node).reduce((most, part) => Math.max(most, this.#done.get(part)?.depth ?? 0), 0);
+    const sql = depth > DEEPEST ? "" : this.#written(node);
+    if (depth > DEEPEST || sql.length > LONGEST)
+      throw new PawlError(
+        "data.depth",
+        `An expression is ${depth > DEEPEST ? `more than ${DEEPEST} calls deep` : "longer than 64 MB as SQL"}, which DuckDB would plan for minutes: split it into columns with with(), or use in(), map() or a join for many values.`,
+      );
+    this.#done.set(node, { sql, depth });
+  }
+
+  #written(node: ExpressionNode): string {
+    const inner = (child: ExpressionNode) => this.#sql(child);
+    switch (node.kind) {
+      case "column":
+        return this.#column(node.name, node.side);
+      case "literal":
+        return literalSql(node.value, node.type);
+      case "call":
+        return node.function === "and" || node.function === "or"
+          ? conditions(partsOf(node).map(inner), node.function === "and" ? " AND " : " OR ")
+          : FUNCTION_SQL[node.function](node.arguments.map(inner), node);
+      case "cast":
+        return castSql(node, inner(node.of));
+      case "case":
+        return `CASE ${node.branches.map(({ when, then }) => `WHEN ${inner(when)} THEN ${inResult(inner(then), node.type)}`).join(" ")} ELSE ${inResult(inner(node.otherwise), node.type)} END`;
+      case "aggregate":
+        return `CAST(${this.#aggregate(node, "")} AS ${duckdbType(node.type)})`;
+      case "window":
+        return this.#window(node);
+      case "sql":
+        return `CAST((${node.parts.reduce((text, part, index) => `${text}${inner(node.arguments[index - 1] as ExpressionNode)}${part}`)}) AS ${duckdbType(node.type)})`;
+    }
+  }
+
+  #aggregate(node: AggregateNode, over: string): string {
+    const apply: Apply = (name, args, test) => {
+      const order = node.orderBy.length === 0 ? "" : ` ORDER BY ${this.#order(node.orderBy)}`;
+      const tests = [...(node.where === null ? [] : [this.#sql(node.where)]), ...(test === undefined ? [] : [test])];
+      const filter = tests.length === 0 ? "" : ` FILTER (WHERE ${tests.join(" AND ")})`;
+      return `${name}(${args.join(", ")}${order})${filter}${over}`;
+    };
+    return AGGREGATE_SQL[node.function](
+      apply,
+      node.arguments.map((arg) => this.#sql(arg)),
+      node,
+    );
+  }
+
+  #order(keys: readonly SortKey[]): string {
+    return orderOf(keys, (by) => this.#sql(by));
+  }
+
+  #window({ of, partitionBy, orderBy, rows, range, type }: WindowNode): string {
+    const parts = [
+      partitionBy.length === 0 ? "" : `PARTITION BY ${partitionBy.map((by) => this.#sql(by)).join(", ")}`,
+      orderBy.length === 0 ? "" : `ORDER BY ${this.#order(orderBy)}`,
+      rows === undefined ? "" : `ROWS BETWEEN ${rowsEnd(rows[0], "PRECEDING")} AND ${rowsEnd(rows[1], "FOLLOWING")}`,
+      range === undefined
+        ? ""
+        : `RANGE BETWEEN ${rangeEnd(range[0], "PRECEDING")} AND ${rangeEnd(range[1], "FOLLOWING")}`,
+    ];
+    const over = ` OVER (${parts.filter((part) => part !== "").join(" ")})`;
+    const value =
+      of.kind === "aggregate"
+        ? this.#aggregate(of, over)
+        : `${RANKING_SQL[of.function]}(${of.arguments.map((arg) => this.#sql(arg)).join(", ")})${over}`;
+    return `CAST(${value} AS ${duckdbType(type)})`;
+  }
 }
 
-function rankingSql(node: RankingNode, column: ColumnSql): string {
-  return RANKING_SQL[node.function](node.arguments.map((arg) => expressionSql(arg, column)));
+/** What must be written before a node: its children, or, of a chain of `and` or `or`, all of its conditions. */
+function partsOf(node: ExpressionNode): readonly ExpressionNode[] {
+  if (node.kind !== "call" || (node.function !== "and" && node.function !== "or")) return childrenOf(node);
+  const parts: ExpressionNode[] = [];
+  const open: ExpressionNode[] = [...node.arguments].reverse();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next.kind === "call" && next.function === node.function)
+      for (let index = next.arguments.length - 1; index >= 0; index--) open.push(next.arguments[index] as ExpressionNode);
+    else parts.push(next);
+  }
+  return parts;
 }
 
-function bound(rows: number | null, end: "PRECEDING" | "FOLLOWING"): string {
+function conditions(parts: readonly string[], operator: string): string {
+  let level = parts;
+  while (level.length > WIDEST) {
+    const next: string[] = [];
+    for (let at = 0; at < level.length; at += WIDEST) next.push(`(${level.slice(at, at + WIDEST).join(operator)})`);
+    level = next;
+  }
+  return `(${level.join(operator)})`;
+}
+
+/** Values of decimals in one choice have the digits of all of them. */
+function inResult(sql: string, type: ColumnType): string {
+  return type.kind === "decimal" ? `CAST(${sql} AS ${duckdbType(type)})` : sql;
+}
+
+function rowsEnd(rows: number | null, end: "PRECEDING" | "FOLLOWING"): string {
   if (rows === null) return `UNBOUNDED ${end}`;
   if (rows === 0) return "CURRENT ROW";
   return rows < 0 ? `${-rows} PRECEDING` : `${rows} FOLLOWING`;
 }
 
-function castSql({ of, checked, type }: Extract<ExpressionNode, { kind: "cast" }>, sql: string): string {
-  const name = duckdbType(type);
-  const cast = checked ? "CAST" : "TRY_CAST";
-  // DuckDB rounds texts such as '1.6' to whole numbers, which would change a value in silence.
-  if (isInteger(type.kind) && of.type.kind === "text") {
-    const whole = `regexp_full_match(${sql}, '\\s*[+-]?[0-9]+\\s*')`;
-    const otherwise = checked ? `error('cannot cast ' || ${sql} || ' to ${type.kind}')` : "NULL";
-    return `CASE WHEN ${whole} OR ${sql} IS NULL THEN ${cast}(${sql} AS ${name}) ELSE ${otherwise} END`;
-  }
-  return `${cast}(${sql} AS ${name})`;
+function rangeEnd(offset: RangeOffset | null, end: "PRECEDING" | "FOLLOWING"): string {
+  if (offset === null || typeof offset === "number") return rowsEnd(offset, end);
+  const { months, days, microseconds } = offset;
+  const isBefore = months + days + microseconds < 0;
+  const sign = isBefore ? -1 : 1;
+  if (months === 0 && days === 0 && microseconds === 0) return "CURRENT ROW";
+  return `(to_months(${months * sign}) + to_days(${days * sign}) + to_microseconds(${microseconds * sign})) ${isBefore ? "PRECEDING" : "FOLLOWING"}`;
 }
 
-function literalSql({ value, type }: LiteralNode): string {
-  if (value === null) return `CAST(NULL AS ${duckdbType(type)})`;
-  if (type.kind === "bool") return value === true ? "true" : "false";
-  if (isInteger(type.kind) && typeof value === "number") return `CAST(${value} AS ${duckdbType(type)})`;
-  if (isFloat(type.kind) && typeof value === "number") return `CAST(${value} AS ${duckdbType(type)})`;
-  if (type.kind === "text") return quoteText(String(value));
-  if (type.kind === "bytes") return `from_base64(${quoteText(String(value))})`;
-  return `CAST(${quoteText(String(value))} AS ${duckdbType(type)})`;
+/** A literal in SQL, whatever is in it. */
+export function literalSql(value: LiteralNode["value"], type: ColumnType): string {
+  const { kind } = type;
+  const name = duckdbType(type);
+  if (value === null) return `CAST(NULL AS ${name})`;
+  if (kind === "bool") return value === true ? "true" : "false";
+  if (isInteger(kind)) return `CAST(${BigInt(value)} AS ${name})`;
+  if (kind === "text") return quoteText(String(value));
+  if (kind === "bytes") return `from_base64(${quoteText(String(value))})`;
+  if (kind === "list" && type.of !== undefined) {
+    const { of } = type;
+    const elements = JSON.parse(String(value)) as readonly LiteralNode["value"][];
+    return `CAST([${elements.map((each) => literalSql(each, of)).join(", ")}] AS ${name})`;
+  }
+  if (kind === "struct" && type.fields !== undefined) {
+    const values = JSON.parse(String(value)) as readonly LiteralNode["value"][];
+    const fields = type.fields.map(
+      (field, index) => `${quoteText(field.name)}: ${literalSql(values[index] ?? null, field.type)}`,
+    );
+    return `CAST({${fields.join(", ")}} AS ${name})`;
+  }
+  // A number as text is read to its nearest value; as a number DuckDB would make a decimal of it first.
+  return `CAST(${quoteText(String(value))} AS ${name})`;
 }

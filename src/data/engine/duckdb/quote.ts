@@ -13,8 +13,6 @@ export function quoteName(name: string): string {
 /** A text in SQL, whatever is in it. */
 export function quoteText(text: string): string {
   // A NUL ends a statement early, so it is put in as a character of its own.
-  return text
-    .split("\0")
-    .map((part) => `'${part.replaceAll("'", "''")}'`)
-    .join(" || chr(0) || ");
+  const parts = text.split("\0").map((part) => `'${part.replaceAll("'", "''")}'`);
+  return parts.length === 1 ? (parts[0] ?? "''") : `(${parts.join(" || chr(0) || ")})`;
 }
