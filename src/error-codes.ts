@@ -131,6 +131,7 @@ export type ErrorCode =
   | "data.corrupt"
   | "data.count"
   | "data.damaged"
+  | "data.depth"
   | "data.disk"
   | "data.disk-full"
   | "data.encrypted"

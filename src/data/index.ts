@@ -6,7 +6,19 @@ export { type Computed, computeAll } from "./compute-all.ts";
 export type { ComputeOptions, ComputeProgress } from "./delayed/compute.ts";
 export { type Delayable, type Delayed, type DelayedOptions, delayed } from "./delayed/delayed.ts";
 export { DelayedError } from "./delayed/error.ts";
-export { count } from "./expr/expression.ts";
+export { count, lit } from "./expr/expression.ts";
+export {
+  coalesce,
+  denseRank,
+  greatest,
+  hash,
+  least,
+  ntile,
+  percentRank,
+  rank,
+  rowNumber,
+  when,
+} from "./expr/free-functions.ts";
 export { Frame, Group } from "./frame/frame.ts";
 export { fromRows } from "./frame/from-rows.ts";
 export {

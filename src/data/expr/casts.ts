@@ -45,7 +45,8 @@ export function castRule(from: ColumnType, to: ColumnType): CastRule {
   if (from.kind === "json") return fromJson(to);
   if (isInteger(from.kind)) return fromInteger(from.kind, to);
   if (isFloat(from.kind)) return fromFloat(to);
-  if (from.kind === "decimal") return isInteger(to.kind) ? "checked" : isFloat(to.kind) ? "free" : none(from, to);
+  if (from.kind === "decimal")
+    return isInteger(to.kind) ? "checked" : isFloat(to.kind) ? "free" : none(from, to);
   if (from.kind === "bool") return isInteger(to.kind) || isFloat(to.kind) ? "free" : none(from, to);
   if (from.kind === "date" && to.kind === "timestamp") return "checked";
   if (from.kind === "list" || from.kind === "struct") return to.kind === "json" ? "free" : none(from, to);
@@ -71,9 +72,7 @@ function sameKind(from: ColumnType, to: ColumnType): CastRule {
 
 function fromText(to: ColumnType): CastRule {
   if (to.kind === "bytes") return "free";
-  return to.kind === "list" || to.kind === "struct"
-    ? { instead: "cast it to json() first" }
-    : "checked";
+  return to.kind === "list" || to.kind === "struct" ? { instead: "cast it to json() first" } : "checked";
 }
 
 function toText(from: ColumnType): CastRule {
@@ -81,7 +80,9 @@ function toText(from: ColumnType): CastRule {
   if (from.kind === "bytes") return "checked";
   if (isFloat(from.kind))
     return { instead: "engines write floating-point numbers in different ways: use format({ digits: 2 })" };
-  return { instead: from.kind === "list" ? "use join(), or cast it to json() first" : "cast it to json() first" };
+  return {
+    instead: from.kind === "list" ? "use join(), or cast it to json() first" : "cast it to json() first",
+  };
 }
 
 function fromJson(to: ColumnType): CastRule {
@@ -94,8 +95,7 @@ function fromInteger(from: Kind, to: ColumnType): CastRule {
   if (to.kind === "bool") return { instead: "say which numbers are true, such as ne(0)" };
   const [signed, bits] = BITS[from] ?? [true, 63];
   const [toSigned, toBits] = BITS[to.kind] ?? [true, 0];
-  if (!isInteger(to.kind))
-    return { instead: "use fromEpoch() for moments, or cast it to text() first" };
+  if (!isInteger(to.kind)) return { instead: "use fromEpoch() for moments, or cast it to text() first" };
   return bits <= toBits && (!signed || toSigned) ? "free" : "checked";
 }
 

@@ -20,7 +20,7 @@ import {
   type AggregateDescription,
   type AggregateName,
   type ArgumentKind,
-  type CallOptions,
+  type CallSettings,
   FUNCTIONS,
   type FunctionDescription,
   type FunctionName,
@@ -84,7 +84,10 @@ export function sortKeys(order: OrderLike | readonly OrderLike[], what: string):
   return (Array.isArray(order) ? order : [order]).map((key: unknown) => {
     const by = key instanceof Order ? key.key : key instanceof BuiltExpression ? key.asc().key : null;
     if (by === null)
-      throw new PawlError("data.argument", `${what} needs columns such as c.amount.desc(), not ${shown(key)}.`);
+      throw new PawlError(
+        "data.argument",
+        `${what} needs columns such as c.amount.desc(), not ${shown(key)}.`,
+      );
     assertArgument(by.by, "ordered", what);
     return by;
   });
@@ -108,6 +111,15 @@ export class BuiltExpression implements Expression {
     return new Order({ by: this.node, descending: true });
   }
 
+  eq(other: unknown): BuiltExpression {
+    return call("eq", [this, other]);
+  }
+  and(other: unknown): BuiltExpression {
+    return call("and", [this, other]);
+  }
+  isNotNull(): BuiltExpression {
+    return call("isNotNull", [this]);
+  }
   in(values: readonly unknown[]): BuiltExpression {
     return call("in", [this, ...listOf(values, "in")]);
   }
@@ -160,7 +172,9 @@ export class BuiltExpression implements Expression {
   }
 
   add(other: unknown): BuiltExpression {
-    return isDay(this.node) ? call("addTime", [this], spanOptions(other, this.node, "add")) : call("add", [this, other]);
+    return isDay(this.node)
+      ? call("addTime", [this], spanOptions(other, this.node, "add"))
+      : call("add", [this, other]);
   }
   round(digits = 0): BuiltExpression {
     return call("round", [this], { digits: whole(digits, "round", "a number of digits", -18, 18) });
@@ -351,7 +365,13 @@ export class BuiltExpression implements Expression {
   #shifted(name: "lag" | "lead", rows: number, otherwise: readonly unknown[]): BuiltRanking {
     const offset = literalOf(whole(rows, name, "a number of rows", 0), int64(), `${name}()`);
     const [given = null] = otherwise;
-    if (given === null) return new BuiltRanking({ kind: "ranking", function: name, arguments: [this.node, offset], type: this.node.type.nullable() });
+    if (given === null)
+      return new BuiltRanking({
+        kind: "ranking",
+        function: name,
+        arguments: [this.node, offset],
+        type: this.node.type.nullable(),
+      });
     const other = argumentOf(given, "same", this.node, name);
     const isNullable = this.node.type.isNullable || other.type.isNullable;
     return new BuiltRanking({
@@ -396,7 +416,10 @@ for (const name of Object.keys(AGGREGATES) as AggregateName[])
       return aggregateOf(name, [this, ...others]);
     });
 
-function define(name: string, value: (this: BuiltExpression, ...others: readonly unknown[]) => BuiltExpression): void {
+function define(
+  name: string,
+  value: (this: BuiltExpression, ...others: readonly unknown[]) => BuiltExpression,
+): void {
   Object.defineProperty(BuiltExpression.prototype, name, { value, writable: true, configurable: true });
 }
 
@@ -406,7 +429,12 @@ function retyped({ node }: BuiltExpression, isNullable: boolean): BuiltExpressio
 }
 
 /** A value in one place of a call, as a node of the kind that is wanted there. */
-function argumentOf(value: unknown, kind: ArgumentKind, first: ExpressionNode | null, name: string): ExpressionNode {
+function argumentOf(
+  value: unknown,
+  kind: ArgumentKind,
+  first: ExpressionNode | null,
+  name: string,
+): ExpressionNode {
   if (value instanceof BuiltExpression) return checked(value.node, kind, first, name);
   if (first === null) return checked(literal(value), kind, null, name);
   switch (kind) {
@@ -427,7 +455,12 @@ function argumentOf(value: unknown, kind: ArgumentKind, first: ExpressionNode | 
   }
 }
 
-function checked(node: ExpressionNode, kind: ArgumentKind, first: ExpressionNode | null, name: string): ExpressionNode {
+function checked(
+  node: ExpressionNode,
+  kind: ArgumentKind,
+  first: ExpressionNode | null,
+  name: string,
+): ExpressionNode {
   if (first === null || (kind !== "like" && kind !== "same")) return assertArgument(node, kind, `${name}()`);
   if (kind === "like") assertComparable(first.type, nameOf(first), node, name);
   else if (node.type.kind !== first.type.kind)
@@ -442,7 +475,7 @@ function checked(node: ExpressionNode, kind: ArgumentKind, first: ExpressionNode
 export function call(
   name: FunctionName,
   values: readonly unknown[],
-  options: CallOptions = {},
+  options: CallSettings = {},
   shownName: string = name,
 ): BuiltExpression {
   const { takes, rest }: FunctionDescription = FUNCTIONS[name];
@@ -455,12 +488,19 @@ export function call(
   for (const [index, value] of values.entries())
     nodes.push(argumentOf(value, takes[index] ?? rest ?? "any", nodes[0] ?? null, shownName));
   if (takes[0] === "any" && takes[1] === "like" && nodes[0]?.type.kind === "json")
-    throw new PawlError("data.types", `${shownName}() cannot compare JSON: cast ${nameOf(nodes[0])} to a type.`);
+    throw new PawlError(
+      "data.types",
+      `${shownName}() cannot compare JSON: cast ${nameOf(nodes[0])} to a type.`,
+    );
   return callNode(name, nodes, options);
 }
 
 /** A call whose arguments have been checked. */
-function callNode(name: FunctionName, nodes: readonly ExpressionNode[], options: CallOptions): BuiltExpression {
+function callNode(
+  name: FunctionName,
+  nodes: readonly ExpressionNode[],
+  options: CallSettings,
+): BuiltExpression {
   const { result, nullability = "any" }: FunctionDescription = FUNCTIONS[name];
   const argumentTypes = nodes.map((node) => node.type);
   const type = result(argumentTypes, options).notNull();
@@ -487,7 +527,10 @@ function isNotZero(node: ExpressionNode | undefined): boolean {
 function aggregateOf(name: AggregateName, values: readonly unknown[]): BuiltAggregate {
   const { takes }: AggregateDescription = AGGREGATES[name];
   if (values.length !== takes.length)
-    throw new PawlError("data.argument", `${name}() takes ${takes.length - 1} values, not ${values.length - 1}.`);
+    throw new PawlError(
+      "data.argument",
+      `${name}() takes ${takes.length - 1} values, not ${values.length - 1}.`,
+    );
   const nodes: ExpressionNode[] = [];
   for (const [index, value] of values.entries())
     nodes.push(argumentOf(value, takes[index] ?? "any", nodes[0] ?? null, name));
@@ -498,14 +541,17 @@ function aggregateOf(name: AggregateName, values: readonly unknown[]): BuiltAggr
 export function aggregate(
   name: AggregateName,
   nodes: readonly ExpressionNode[],
-  settings: { readonly orderBy?: readonly SortKey[]; readonly options?: CallOptions } = {},
+  settings: { readonly orderBy?: readonly SortKey[]; readonly options?: CallSettings } = {},
 ): BuiltAggregate {
   const { result, nullability = "empty", takes }: AggregateDescription = AGGREGATES[name];
   const { orderBy = [], options } = settings;
   for (const [index, node] of nodes.entries()) assertArgument(node, takes[index] ?? "any", `${name}()`);
   for (const node of [...nodes, ...orderBy.map(({ by }) => by)]) assertOfRows(node, name);
   if (name === "countDistinct" && nodes[0]?.type.kind === "json")
-    throw new PawlError("data.types", `countDistinct() cannot compare JSON: cast ${nameOf(nodes[0])} to a type.`);
+    throw new PawlError(
+      "data.types",
+      `countDistinct() cannot compare JSON: cast ${nameOf(nodes[0])} to a type.`,
+    );
   const argumentTypes = nodes.map((node) => node.type);
   const type = result(argumentTypes);
   const isNullable =
@@ -577,9 +623,15 @@ export class BuiltRanking {
 
   over(window: WindowOptions): BuiltExpression {
     if (window?.order === undefined || (Array.isArray(window.order) && window.order.length === 0))
-      throw new PawlError("data.argument", `${this.#node.function}() needs an order: over({ order: c.time }).`);
+      throw new PawlError(
+        "data.argument",
+        `${this.#node.function}() needs an order: over({ order: c.time }).`,
+      );
     if (window.rows !== undefined || window.range !== undefined)
-      throw new PawlError("data.argument", `${this.#node.function}() looks at the whole partition: leave out rows and range.`);
+      throw new PawlError(
+        "data.argument",
+        `${this.#node.function}() looks at the whole partition: leave out rows and range.`,
+      );
     return windowOf(this.#node, window);
   }
 }
@@ -589,7 +641,9 @@ const WINDOW: OptionNames<WindowOptions> = { by: true, order: true, rows: true, 
 function windowOf(of: AggregateNode | RankingNode, window: WindowOptions): BuiltExpression {
   assertOptions(window, WINDOW, "over()");
   const { by = [], order = [], rows, range } = window;
-  const partitionBy = (Array.isArray(by) ? by : [by]).map((each: unknown) => argumentOf(each, "any", null, "over"));
+  const partitionBy = (Array.isArray(by) ? by : [by]).map((each: unknown) =>
+    argumentOf(each, "any", null, "over"),
+  );
   const given = sortKeys(order, "The order of a window");
   // The order of first and last is the window's: they take its first or last row.
   const isOrdered = of.kind === "aggregate" && (of.function === "first" || of.function === "last");
@@ -602,7 +656,13 @@ function windowOf(of: AggregateNode | RankingNode, window: WindowOptions): Built
   const mayBeEmpty = ends !== undefined || (rows !== undefined && !holdsRow(rows));
   const type = mayBeEmpty && of.kind === "aggregate" ? withoutRows(of) : of.type;
   const frame: Partial<Pick<WindowNode, "rows" | "range">> =
-    ends !== undefined ? { range: ends } : rows !== undefined ? { rows } : isOrdered ? { rows: [null, null] } : {};
+    ends !== undefined
+      ? { range: ends }
+      : rows !== undefined
+        ? { rows }
+        : isOrdered
+          ? { rows: [null, null] }
+          : {};
   return new BuiltExpression({
     kind: "window",
     of: isOrdered ? { ...of, orderBy: [] } : of,
@@ -616,7 +676,13 @@ function windowOf(of: AggregateNode | RankingNode, window: WindowOptions): Built
 function assertRows(rows: readonly unknown[]): void {
   const isEnd = (end: unknown) => end === null || Number.isSafeInteger(end);
   const [from, to] = rows;
-  if (Array.isArray(rows) && rows.length === 2 && isEnd(from) && isEnd(to) && !(from !== null && to !== null && Number(from) > Number(to)))
+  if (
+    Array.isArray(rows) &&
+    rows.length === 2 &&
+    isEnd(from) &&
+    isEnd(to) &&
+    !(from !== null && to !== null && Number(from) > Number(to))
+  )
     return;
   throw new PawlError(
     "data.argument",
@@ -629,7 +695,10 @@ function holdsRow([from, to]: readonly [number | null, number | null]): boolean 
 }
 
 /** The ends of a range in the terms of the one key that it needs. */
-function rangeOf(range: readonly unknown[], orderBy: readonly SortKey[]): readonly [RangeOffset | null, RangeOffset | null] {
+function rangeOf(
+  range: readonly unknown[],
+  orderBy: readonly SortKey[],
+): readonly [RangeOffset | null, RangeOffset | null] {
   const [key] = orderBy;
   if (!Array.isArray(range) || range.length !== 2)
     throw new PawlError("data.argument", `The range of a window is [from, to], not ${shown(range)}.`);
@@ -708,11 +777,25 @@ function keyOf(key: unknown, { type: { kind } }: ExpressionNode): unknown {
   return kind === "bool" && (key === "true" || key === "false") ? key === "true" : key;
 }
 
-function whole(value: unknown, name: string, what: string, low = Number.MIN_SAFE_INTEGER, high = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high) return value === 0 ? 0 : value;
+function whole(
+  value: unknown,
+  name: string,
+  what: string,
+  low = Number.MIN_SAFE_INTEGER,
+  high = Number.MAX_SAFE_INTEGER,
+): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high)
+    return value === 0 ? 0 : value;
   const bounds =
-    low === Number.MIN_SAFE_INTEGER ? "" : high === Number.MAX_SAFE_INTEGER ? ` from ${low}` : ` from ${low} to ${high}`;
-  throw new PawlError("data.argument", `${name}() needs ${what}, a whole number${bounds}, not ${quoted(value)}.`);
+    low === Number.MIN_SAFE_INTEGER
+      ? ""
+      : high === Number.MAX_SAFE_INTEGER
+        ? ` from ${low}`
+        : ` from ${low} to ${high}`;
+  throw new PawlError(
+    "data.argument",
+    `${name}() needs ${what}, a whole number${bounds}, not ${quoted(value)}.`,
+  );
 }
 
 function fraction(value: unknown, name: string): number {
@@ -756,7 +839,7 @@ const SPAN: OptionNames<TimeSpan> = {
   microseconds: true,
 };
 
-function spanOptions(span: unknown, node: ExpressionNode, name: string): CallOptions {
+function spanOptions(span: unknown, node: ExpressionNode, name: string): CallSettings {
   const { months, days, microseconds } = timeOffset(span, node, `${name}()`);
   return { months, days, microseconds };
 }
@@ -764,36 +847,50 @@ function spanOptions(span: unknown, node: ExpressionNode, name: string): CallOpt
 function timeOffset(span: unknown, { type: { kind } }: ExpressionNode, what: string): TimeOffset {
   assertOptions(span as TimeSpan, SPAN, what);
   const given = span as TimeSpan;
-  const part = (name: keyof TimeSpan) => whole(own(given as Readonly<Record<string, unknown>>, name) ?? 0, what.replace("()", ""), name);
+  const part = (name: keyof TimeSpan) =>
+    whole(own(given as Readonly<Record<string, unknown>>, name) ?? 0, what.replace("()", ""), name);
   const microseconds =
     ((part("hours") * 60 + part("minutes")) * 60 + part("seconds")) * 1_000_000 +
     part("milliseconds") * 1000 +
     part("microseconds");
-  const offset = { months: part("years") * 12 + part("months"), days: part("weeks") * 7 + part("days"), microseconds };
-  for (const each of Object.values(offset)) whole(each, what.replace("()", ""), "a span of time", -(2 ** 52), 2 ** 52);
+  const offset = {
+    months: part("years") * 12 + part("months"),
+    days: part("weeks") * 7 + part("days"),
+    microseconds,
+  };
+  for (const each of Object.values(offset))
+    whole(each, what.replace("()", ""), "a span of time", -(2 ** 52), 2 ** 52);
   if (kind === "date" && microseconds !== 0)
-    throw new PawlError("data.argument", `${what} of a date takes no hours or less: cast it to timestamp() first.`);
+    throw new PawlError(
+      "data.argument",
+      `${what} of a date takes no hours or less: cast it to timestamp() first.`,
+    );
   return offset;
 }
 
 /** White space of JavaScript. */
-const WHITE_SPACE = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
+const WHITE_SPACE =
+  "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff";
 
-function trimOptions(characters: unknown, name: string): CallOptions {
+function trimOptions(characters: unknown, name: string): CallSettings {
   return { characters: characters === undefined ? WHITE_SPACE : wellFormed(characters, name) };
 }
 
-function padOptions(length: unknown, fill: unknown, name: string): CallOptions {
+function padOptions(length: unknown, fill: unknown, name: string): CallSettings {
   const text = wellFormed(fill, name);
-  if (text === "") throw new PawlError("data.argument", `${name}() needs a text to fill with that is not empty.`);
+  if (text === "")
+    throw new PawlError("data.argument", `${name}() needs a text to fill with that is not empty.`);
   return { length: whole(length, name, "a length", 0, 1_000_000), fill: text };
 }
 
-function replaceOptions(pattern: unknown, replacement: unknown, name: string): CallOptions {
+function replaceOptions(pattern: unknown, replacement: unknown, name: string): CallSettings {
   const to = wellFormed(replacement, name);
   if (typeof pattern === "string") {
     if (pattern === "")
-      throw new PawlError("data.argument", `${name}() needs a text or a regular expression that is not empty.`);
+      throw new PawlError(
+        "data.argument",
+        `${name}() needs a text or a regular expression that is not empty.`,
+      );
     return { text: wellFormed(pattern, name), pattern: literalPattern(pattern), replacement: [to] };
   }
   const read = portablePattern(pattern, name);
@@ -831,13 +928,24 @@ function timeZone(zone: unknown, name: string): string {
   );
 }
 
-function cutOptions(edges: unknown, labels: unknown): CallOptions {
+function cutOptions(edges: unknown, labels: unknown): CallSettings {
   const numbers = Array.isArray(edges) ? (edges as readonly unknown[]) : [];
-  const isGrowing = numbers.every((edge, index) => typeof edge === "number" && !Number.isNaN(edge) && (index === 0 || edge > Number(numbers[index - 1])));
+  const isGrowing = numbers.every(
+    (edge, index) =>
+      typeof edge === "number" && !Number.isNaN(edge) && (index === 0 || edge > Number(numbers[index - 1])),
+  );
   if (numbers.length < 2 || !isGrowing)
-    throw new PawlError("data.argument", `cut() needs two edges or more, each larger than the one before, not ${shown(edges)}.`);
-  const texts = labels ?? numbers.slice(1).map((edge, index) => `[${String(numbers[index])}, ${String(edge)})`);
-  if (!Array.isArray(texts) || texts.length !== numbers.length - 1 || !texts.every((label) => typeof label === "string" && label.isWellFormed()))
+    throw new PawlError(
+      "data.argument",
+      `cut() needs two edges or more, each larger than the one before, not ${shown(edges)}.`,
+    );
+  const texts =
+    labels ?? numbers.slice(1).map((edge, index) => `[${String(numbers[index])}, ${String(edge)})`);
+  if (
+    !Array.isArray(texts) ||
+    texts.length !== numbers.length - 1 ||
+    !texts.every((label) => typeof label === "string" && label.isWellFormed())
+  )
     throw new PawlError(
       "data.argument",
       `cut() needs ${numbers.length - 1} labels for ${numbers.length} edges, all texts, not ${shown(labels)}.`,
@@ -852,7 +960,8 @@ function rowOrder(order: unknown, name: string, isNeeded: boolean): readonly Sor
     throw new PawlError("data.argument", `${name}() needs an order: ${name}({ order: c.time }).`);
   assertOptions(order as RowOrder, { order: true }, `${name}()`);
   const keys = sortKeys((order as RowOrder).order, `The order of ${name}()`);
-  if (keys.length === 0) throw new PawlError("data.argument", `${name}() needs an order: ${name}({ order: c.time }).`);
+  if (keys.length === 0)
+    throw new PawlError("data.argument", `${name}() needs an order: ${name}({ order: c.time }).`);
   return keys;
 }
 

@@ -34,10 +34,10 @@ import type {
  * const sized = frame.with((c) => ({ size: when(c.amount.gt(1000), "large").when(c.amount.gt(100), "medium").otherwise("small") }));
  * ```
  */
-export function when<
-  const C extends Expression<ColumnType<"bool">, Form>,
-  const V extends ExpressionLike,
->(condition: C, value: V): When<TypeOf<V>, FormOf<FormOf<"row", C>, V>> {
+export function when<const C extends Expression<ColumnType<"bool">, Form>, const V extends ExpressionLike>(
+  condition: C,
+  value: V,
+): When<TypeOf<V>, FormOf<FormOf<"row", C>, V>> {
   return new BuiltChoice([], nodeOf(value)).when(condition, value) as unknown as When<
     TypeOf<V>,
     FormOf<FormOf<"row", C>, V>
@@ -55,13 +55,17 @@ class BuiltChoice {
 
   when(condition: unknown, value: unknown): BuiltChoice {
     const test = assertArgument(nodeOf(condition), "bool", "when()");
+    // biome-ignore lint/suspicious/noThenProperty: a branch is data and never awaited
     return new BuiltChoice([...this.#branches, { when: test, then: this.#like(value, "when") }], this.#first);
   }
 
   otherwise(value: unknown): BuiltExpression {
     const otherwise = this.#like(value, "otherwise");
     const values = [...this.#branches.map(({ then }) => then), otherwise];
-    const type = call("coalesce", values.map((node) => new BuiltExpression(node))).node.type;
+    const type = call(
+      "coalesce",
+      values.map((node) => new BuiltExpression(node)),
+    ).node.type;
     return new BuiltExpression({
       kind: "case",
       branches: this.#branches,
@@ -145,7 +149,10 @@ export function percentRank(): Windowed<Float64<false>> {
  */
 export function ntile(parts: number): Windowed<Count> {
   if (!Number.isSafeInteger(parts) || parts < 1)
-    throw new PawlError("data.argument", `ntile() needs a whole number of parts from 1, not ${shown(parts)}.`);
+    throw new PawlError(
+      "data.argument",
+      `ntile() needs a whole number of parts from 1, not ${shown(parts)}.`,
+    );
   return ranking("ntile", [literalOf(parts, int64(), "ntile()")]);
 }
 
@@ -167,21 +174,8 @@ export interface SqlText<F extends Form> {
   as<T extends AnyType>(type: T): ExpressionOf<T, F>;
 }
 
-/**
- * The engine's own SQL as an expression, for what there is no function: expressions and literals are put in quoted. It ties the program to
- * this engine.
- *
- * @example
- * ```ts
- * const near = frame.with((c) => ({ distance: sql`levenshtein(${c.name}, ${"Ada"})`.as(int32()) }));
- * ```
- */
-export function sql<const L extends readonly ExpressionLike[]>(
-  text: TemplateStringsArray,
-  ...values: L
-): SqlText<FormOf<"row", L[number]>> {
-  if (!Array.isArray(text) || !Array.isArray((text as Partial<TemplateStringsArray>).raw))
-    throw new PawlError("data.argument", "sql is written before a template: sql`upper(${c.name})`.as(text()).");
+/** The engine's own SQL as an expression: a template whose values are put in quoted. */
+export function sqlExpression(text: TemplateStringsArray, values: readonly unknown[]): SqlText<Form> {
   const nodes = values.map(nodeOf);
   return {
     as: (type: ColumnType) => {

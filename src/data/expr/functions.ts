@@ -5,7 +5,6 @@
 
 import * as type from "../schema/column-type.ts";
 import { type ColumnType, isFloat, isInteger, type Kind } from "../schema/column-type.ts";
-import type { CallOption } from "./node.ts";
 
 /**
  * What may stand in one place of a call. `like`: what can be compared with the first argument. `same`: a value of the first argument's
@@ -33,8 +32,11 @@ export type ArgumentKind =
   | "json"
   | "struct";
 
+/** A further setting of a call that is not an expression, such as the part of a date. */
+export type CallOption = string | number | boolean | readonly (string | number)[];
+
 /** Settings of a call that are not expressions. */
-export type CallOptions = Readonly<Record<string, CallOption>>;
+export type CallSettings = Readonly<Record<string, CallOption>>;
 
 /** In which part of the reference a function stands. */
 export type FunctionGroup =
@@ -64,7 +66,7 @@ export interface FunctionDescription {
   /** What further arguments must be, where there may be any number. */
   readonly rest?: ArgumentKind;
   /** The type of its value by the types of its arguments. Its nulls are told by `nullability`. */
-  readonly result: (types: readonly ColumnType[], options: CallOptions) => ColumnType;
+  readonly result: (types: readonly ColumnType[], options: CallSettings) => ColumnType;
   /**
    * `any`: null where an argument is null. `never`: never null. `always`: may be null whatever the arguments. `all`: null only where all are.
    * `divisor`: as `any`, and null where the second argument is zero, which a literal other than zero never is.
@@ -99,9 +101,7 @@ interface Digits {
 }
 
 function digitsOf({ kind, precision = 38, scale = 0 }: ColumnType): Digits {
-  return kind === "decimal"
-    ? { whole: precision - scale, scale }
-    : { whole: DIGITS[kind] ?? 38, scale: 0 };
+  return kind === "decimal" ? { whole: precision - scale, scale } : { whole: DIGITS[kind] ?? 38, scale: 0 };
 }
 
 /** A decimal with as many digits as fit: where whole digits are cut off, a value that needs them is an error, never another value. */
@@ -129,7 +129,7 @@ const rest = widened((left, right) =>
 const same = widened((left) => decimalOf(left.whole, left.scale));
 const whole = widened((left) => decimalOf(left.whole + 1, 0));
 
-function rounded(types: readonly ColumnType[], { digits = 0 }: CallOptions): ColumnType {
+function rounded(types: readonly ColumnType[], { digits = 0 }: CallSettings): ColumnType {
   const scale = Math.max(0, Number(digits));
   return widened((left) => decimalOf(left.whole + 1, Math.min(left.scale, scale)))(types);
 }
@@ -148,7 +148,8 @@ export const FUNCTIONS = {
     signature: "x.eq(other)",
     meaning: "Whether both are equal. NaN equals NaN, and -0 equals 0.",
     example: ["lit(2).eq(2)", true],
-    engines: "DuckDB and Spark agree on NaN; numbers of different kinds are compared as float64 where one is floating-point.",
+    engines:
+      "DuckDB and Spark agree on NaN; numbers of different kinds are compared as float64 where one is floating-point.",
     takes: ["any", "like"],
     result: boolean,
   },
@@ -163,7 +164,8 @@ export const FUNCTIONS = {
   lt: {
     group: "comparison",
     signature: "x.lt(other)",
-    meaning: "Whether it is smaller. Texts are compared by code points, false is smaller than true, NaN is larger than all numbers.",
+    meaning:
+      "Whether it is smaller. Texts are compared by code points, false is smaller than true, NaN is larger than all numbers.",
     example: ['lit("B").lt("a")', true],
     takes: ["ordered", "like"],
     result: boolean,
@@ -274,7 +276,7 @@ export const FUNCTIONS = {
     group: "null",
     signature: "x.fillNull(other), coalesce(x, …)",
     meaning: "The first of them that is not null. All must be of one kind.",
-    example: ["coalesce(lit(null, text()), lit(null, text()), \"c\")", "c"],
+    example: ['coalesce(lit(null, text()), lit(null, text()), "c")', "c"],
     takes: ["any"],
     rest: "same",
     result: common,
@@ -357,7 +359,8 @@ export const FUNCTIONS = {
     meaning:
       "The sum. Whole numbers become int64, and one that does not fit is an error; decimals keep all their digits; with a floating-point number it is a float64.",
     example: ["lit(2, int32()).add(3)", "5"],
-    engines: "DuckDB and Spark overflow in the type of the columns, Sail wraps in silence: a dialect widens to 64 bits first.",
+    engines:
+      "DuckDB and Spark overflow in the type of the columns, Sail wraps in silence: a dialect widens to 64 bits first.",
     takes: ["number", "operand"],
     result: sum,
   },
@@ -382,7 +385,8 @@ export const FUNCTIONS = {
     signature: "x.div(y)",
     meaning: "The quotient as a float64; null where the divisor is zero.",
     example: ["lit(7, int32()).div(2)", 3.5],
-    engines: "Division by zero is Infinity on DuckDB and an error on Spark: a dialect puts null in place of a zero divisor.",
+    engines:
+      "Division by zero is Infinity on DuckDB and an error on Spark: a dialect puts null in place of a zero divisor.",
     takes: ["number", "operand"],
     result: float,
     nullability: "divisor",
@@ -401,7 +405,8 @@ export const FUNCTIONS = {
     signature: "x.mod(y)",
     meaning: "What division leaves, with the sign of the dividend; null where the divisor is zero.",
     example: ["lit(-5, int32()).mod(3)", "-2"],
-    engines: "By zero it is null on DuckDB for whole numbers, NaN for others, and an error on Spark: a dialect puts null in place of a zero divisor.",
+    engines:
+      "By zero it is null on DuckDB for whole numbers, NaN for others, and an error on Spark: a dialect puts null in place of a zero divisor.",
     takes: ["number", "operand"],
     result: rest,
     nullability: "divisor",
@@ -530,7 +535,8 @@ export const FUNCTIONS = {
     signature: "x.sin()",
     meaning: "The sine of radians; NaN of an infinite number.",
     example: ["lit(0).sin()", 0],
-    engines: "DuckDB fails on infinite numbers: the dialect gives NaN. The last digit may differ between engines.",
+    engines:
+      "DuckDB fails on infinite numbers: the dialect gives NaN. The last digit may differ between engines.",
     takes: ["number"],
     result: float,
   },
@@ -665,7 +671,8 @@ export const FUNCTIONS = {
     meaning:
       "As text with so many digits after the point, halves away from zero for decimals and by the exact binary value for floating-point numbers; `thousands: true` puts commas between groups of three digits.",
     example: ["lit(1234567.891).format({ digits: 2, thousands: true })", "1,234,567.89"],
-    engines: "A cast of floating-point numbers to text differs between engines (`10000000.0`, `1.0E7`), so there is none.",
+    engines:
+      "A cast of floating-point numbers to text differs between engines (`10000000.0`, `1.0E7`), so there is none.",
     takes: ["number"],
     result: text,
   },
@@ -715,9 +722,11 @@ export const FUNCTIONS = {
   slice: {
     group: "text",
     signature: "x.slice(start, end?)",
-    meaning: "The code points from `start` up to `end`, which is not included; from 0, and from the end where negative, as in JavaScript.",
+    meaning:
+      "The code points from `start` up to `end`, which is not included; from 0, and from the end where negative, as in JavaScript.",
     example: ['lit("a😀bc").slice(1, -1)', "😀b"],
-    engines: "SQL counts from 1, and engines differ in what 0 and negative numbers mean: a dialect writes out what is meant.",
+    engines:
+      "SQL counts from 1, and engines differ in what 0 and negative numbers mean: a dialect writes out what is meant.",
     takes: ["text"],
     result: text,
   },
@@ -764,7 +773,8 @@ export const FUNCTIONS = {
   like: {
     group: "text",
     signature: "x.like(pattern)",
-    meaning: "Whether all of it fits a pattern, in which `%` stands for any text, `_` for one code point, and `\\` takes the meaning of the next character.",
+    meaning:
+      "Whether all of it fits a pattern, in which `%` stands for any text, `_` for one code point, and `\\` takes the meaning of the next character.",
     example: ['lit("abc").like("a%")', true],
     engines: "DuckDB has no escape character of its own: the dialect says which.",
     takes: ["text"],
@@ -775,14 +785,16 @@ export const FUNCTIONS = {
     signature: "x.matches(/pattern/)",
     meaning: "Whether a regular expression is found in it, as `test` in JavaScript.",
     example: ['lit("INV-17").matches(/^INV-\\d+$/)', true],
-    engines: "Engines have RE2 (DuckDB) or Java's (Spark): patterns of JavaScript are rewritten so that both mean the same. What RE2 lacks (look-around, back references) is refused.",
+    engines:
+      "Engines have RE2 (DuckDB) or Java's (Spark): patterns of JavaScript are rewritten so that both mean the same. What RE2 lacks (look-around, back references) is refused.",
     takes: ["text"],
     result: boolean,
   },
   extract: {
     group: "text",
     signature: "x.extract(/pattern/, group = 0)",
-    meaning: "What a regular expression first finds in it, or what a group of it does, by number or name; null where it finds nothing, the empty text where the group took no part.",
+    meaning:
+      "What a regular expression first finds in it, or what a group of it does, by number or name; null where it finds nothing, the empty text where the group took no part.",
     example: ['lit("INV-17").extract(/INV-(\\d+)/, 1)', "17"],
     engines: "DuckDB and Spark give the empty text where nothing is found: a dialect gives null.",
     takes: ["text"],
@@ -800,7 +812,8 @@ export const FUNCTIONS = {
   replace: {
     group: "text",
     signature: "x.replace(textOrPattern, replacement)",
-    meaning: "With the first place that fits a text or regular expression replaced. With a regular expression, `$1` to `$9` stand for its groups, `$&` for all of it, `$$` for a dollar.",
+    meaning:
+      "With the first place that fits a text or regular expression replaced. With a regular expression, `$1` to `$9` stand for its groups, `$&` for all of it, `$$` for a dollar.",
     example: ['lit("a-b-c").replace("-", "+")', "a+b-c"],
     engines: "SQL's `replace` takes all, DuckDB's `regexp_replace` the first, Spark's all.",
     takes: ["text"],
@@ -870,7 +883,8 @@ export const FUNCTIONS = {
   parseDate: {
     group: "text",
     signature: "x.parseDate(pattern)",
-    meaning: "A date, read by a pattern (see `format` of dates). A text that does not fit fails the query; `tryParseDate` makes it null.",
+    meaning:
+      "A date, read by a pattern (see `format` of dates). A text that does not fit fails the query; `tryParseDate` makes it null.",
     example: ['lit("31.01.2026").parseDate("%d.%m.%Y")', "2026-01-31"],
     engines: "Spark's patterns are Java's: its dialect translates.",
     takes: ["text"],
@@ -888,7 +902,8 @@ export const FUNCTIONS = {
   parseTimestamp: {
     group: "text",
     signature: "x.parseTimestamp(pattern)",
-    meaning: "A timestamp, read by a pattern. A text that does not fit fails the query; `tryParseTimestamp` makes it null.",
+    meaning:
+      "A timestamp, read by a pattern. A text that does not fit fails the query; `tryParseTimestamp` makes it null.",
     example: ['lit("31.01.2026 10:30").parseTimestamp("%d.%m.%Y %H:%M")', "2026-01-31T10:30:00"],
     takes: ["text"],
     result: () => type.timestamp(),
@@ -905,7 +920,8 @@ export const FUNCTIONS = {
   year: {
     group: "time",
     signature: "x.year()",
-    meaning: "The year, as an int32. Parts of a timestamptz are those in UTC: `toTimeZone` gives another zone's.",
+    meaning:
+      "The year, as an int32. Parts of a timestamptz are those in UTC: `toTimeZone` gives another zone's.",
     example: ['lit("2026-01-31", date()).year()', 2026],
     engines: "A dialect sets the session's zone to UTC.",
     takes: ["day"],
@@ -956,7 +972,8 @@ export const FUNCTIONS = {
     signature: "x.weekday()",
     meaning: "The ISO day of the week: 1 is Monday, 7 is Sunday.",
     example: ['lit("2026-02-01", date()).weekday()', 7],
-    engines: "`dayofweek` of a Sunday is 0 on DuckDB and 1 on Spark: a dialect uses `isodow` or adds to `weekday`.",
+    engines:
+      "`dayofweek` of a Sunday is 0 on DuckDB and 1 on Spark: a dialect uses `isodow` or adds to `weekday`.",
     takes: ["day"],
     result: int32,
   },
@@ -1029,7 +1046,8 @@ export const FUNCTIONS = {
   truncTime: {
     group: "time",
     signature: 'x.trunc("week")',
-    meaning: "The beginning of its year, quarter, month, week (Monday), day, hour, minute, second or millisecond. A date stays a date.",
+    meaning:
+      "The beginning of its year, quarter, month, week (Monday), day, hour, minute, second or millisecond. A date stays a date.",
     example: ['lit("2026-02-01", date()).trunc("week")', "2026-01-26"],
     takes: ["day"],
     result: first,
@@ -1047,9 +1065,11 @@ export const FUNCTIONS = {
   diff: {
     group: "time",
     signature: 'x.diff(earlier, "day")',
-    meaning: "How many whole units lie between the earlier and it: negative where it comes before. Units are year to millisecond. A number in JavaScript.",
+    meaning:
+      "How many whole units lie between the earlier and it: negative where it comes before. Units are year to millisecond. A number in JavaScript.",
     example: ['lit("2026-03-01", date()).diff("2026-01-31", "month")', 1],
-    engines: "`date_diff` of engines counts the boundaries that are crossed: DuckDB's dialect uses `date_sub`.",
+    engines:
+      "`date_diff` of engines counts the boundaries that are crossed: DuckDB's dialect uses `date_sub`.",
     takes: ["day", "like"],
     result: () => countType(),
   },
@@ -1067,7 +1087,10 @@ export const FUNCTIONS = {
     group: "time",
     signature: 'x.toTimeZone("Europe/Berlin")',
     meaning: "What clocks in a zone show at a moment: a timestamptz becomes a timestamp.",
-    example: ['lit("2026-07-01T10:00:00Z", timestamptz()).toTimeZone("Europe/Berlin")', "2026-07-01T12:00:00"],
+    example: [
+      'lit("2026-07-01T10:00:00Z", timestamptz()).toTimeZone("Europe/Berlin")',
+      "2026-07-01T12:00:00",
+    ],
     takes: ["timestamptz"],
     result: () => type.timestamp(),
   },
@@ -1076,14 +1099,18 @@ export const FUNCTIONS = {
     signature: 'x.fromTimeZone("Europe/Berlin")',
     meaning:
       "The moment at which clocks in a zone show it: a timestamp becomes a timestamptz. Of a time that comes twice, the later moment; one that is left out is moved on by an hour.",
-    example: ['lit("2026-07-01T12:00:00", timestamp()).fromTimeZone("Europe/Berlin")', "2026-07-01T10:00:00Z"],
+    example: [
+      'lit("2026-07-01T12:00:00", timestamp()).fromTimeZone("Europe/Berlin")',
+      "2026-07-01T10:00:00Z",
+    ],
     takes: ["timestamp"],
     result: () => type.timestamptz(),
   },
   epoch: {
     group: "time",
     signature: 'x.epoch("second")',
-    meaning: "The whole seconds, milliseconds or microseconds since 1970-01-01T00:00:00 in UTC, as int64, rounded down.",
+    meaning:
+      "The whole seconds, milliseconds or microseconds since 1970-01-01T00:00:00 in UTC, as int64, rounded down.",
     example: ['lit("1970-01-02", date()).epoch("second")', "86400"],
     takes: ["day"],
     result: int64,
@@ -1091,7 +1118,8 @@ export const FUNCTIONS = {
   fromEpoch: {
     group: "time",
     signature: 'x.fromEpoch("second")',
-    meaning: "The moment so many whole seconds, milliseconds or microseconds after 1970-01-01T00:00:00 in UTC, as a timestamptz.",
+    meaning:
+      "The moment so many whole seconds, milliseconds or microseconds after 1970-01-01T00:00:00 in UTC, as a timestamptz.",
     example: ['lit(86400, int64()).fromEpoch("second")', "1970-01-02T00:00:00Z"],
     takes: ["integer"],
     result: () => type.timestamptz(),
@@ -1099,7 +1127,8 @@ export const FUNCTIONS = {
   timeBucket: {
     group: "time",
     signature: 'x.timeBucket("15m", origin = "1970-01-01")',
-    meaning: "The beginning of the stretch of this duration that it falls into; stretches are laid from the origin on, in both directions.",
+    meaning:
+      "The beginning of the stretch of this duration that it falls into; stretches are laid from the origin on, in both directions.",
     example: ['lit("2026-01-31T10:29:00", timestamp()).timeBucket("15m")', "2026-01-31T10:15:00"],
     engines: "DuckDB begins in 2000: the dialect gives it the origin.",
     takes: ["day"],
@@ -1135,7 +1164,8 @@ export const FUNCTIONS = {
   listSlice: {
     group: "list",
     signature: "x.slice(start, end?)",
-    meaning: "The elements from `start` up to `end`, which is not included; from the end where negative, as in JavaScript.",
+    meaning:
+      "The elements from `start` up to `end`, which is not included; from the end where negative, as in JavaScript.",
     example: ["lit([1, 2, 3], list(int32())).slice(1)", [2, 3]],
     takes: ["list"],
     result: first,
@@ -1230,7 +1260,7 @@ export type FunctionName = keyof typeof FUNCTIONS;
 
 /** Counts are int64 on engines and numbers in JavaScript: no count exceeds 2⁵³. */
 export function countType(): ColumnType<"int64", number, false> {
-  return new type.ColumnType("int64", false, { asNumber: true });
+  return new type.ColumnType("int64", false, { isSafe: true });
 }
 
 const counted = () => countType();
@@ -1294,11 +1324,17 @@ export const AGGREGATES = {
     signature: "x.sum()",
     meaning:
       "The sum: of whole numbers an int64, whose overflow is an error; of decimals a decimal of 38 digits; of floating-point numbers a float64, whose last digits depend on the order of the rows.",
-    engines: "DuckDB gives a HUGEINT and Spark wraps unless it is told not to: a dialect casts to 64 bits and checks.",
+    engines:
+      "DuckDB gives a HUGEINT and Spark wraps unless it is told not to: a dialect casts to 64 bits and checks.",
     takes: ["number"],
     result: summed,
   },
-  mean: { signature: "x.mean()", meaning: "The arithmetic mean as a float64.", takes: ["number"], result: float },
+  mean: {
+    signature: "x.mean()",
+    meaning: "The arithmetic mean as a float64.",
+    takes: ["number"],
+    result: float,
+  },
   median: {
     signature: "x.median()",
     meaning: "The middle value, or the mean of the two in the middle, as a float64.",
@@ -1307,7 +1343,8 @@ export const AGGREGATES = {
   },
   quantile: {
     signature: "x.quantile(0.9)",
-    meaning: "The value below which so large a part of the values lies, linear between two of them, as a float64.",
+    meaning:
+      "The value below which so large a part of the values lies, linear between two of them, as a float64.",
     engines: "Spark: `percentile`.",
     takes: ["number"],
     result: float,
@@ -1335,7 +1372,8 @@ export const AGGREGATES = {
   },
   skewness: {
     signature: "x.skewness()",
-    meaning: "The skewness of the sample, corrected for its size; null for fewer than three values, NaN where all are equal.",
+    meaning:
+      "The skewness of the sample, corrected for its size; null for fewer than three values, NaN where all are equal.",
     engines: "Spark's is not corrected: its dialect computes it.",
     takes: ["number"],
     result: float,
@@ -1343,7 +1381,8 @@ export const AGGREGATES = {
   },
   kurtosis: {
     signature: "x.kurtosis()",
-    meaning: "The excess kurtosis of the sample, corrected for its size; null for fewer than four values, or where all are equal.",
+    meaning:
+      "The excess kurtosis of the sample, corrected for its size; null for fewer than four values, or where all are equal.",
     engines: "Spark's is not corrected: its dialect computes it.",
     takes: ["number"],
     result: float,
@@ -1351,7 +1390,8 @@ export const AGGREGATES = {
   },
   corr: {
     signature: "x.corr(y)",
-    meaning: "The correlation (Pearson) of two columns over the rows where both have a value; null for fewer than two, or where one does not vary.",
+    meaning:
+      "The correlation (Pearson) of two columns over the rows where both have a value; null for fewer than two, or where one does not vary.",
     takes: ["number", "operand"],
     result: float,
     nullability: "always",
@@ -1393,8 +1433,18 @@ export const AGGREGATES = {
     takes: ["ordered"],
     result: first,
   },
-  every: { signature: "condition.every()", meaning: "Whether it is true for all rows where it is not null.", takes: ["bool"], result: boolean },
-  some: { signature: "condition.some()", meaning: "Whether it is true for one row at least.", takes: ["bool"], result: boolean },
+  every: {
+    signature: "condition.every()",
+    meaning: "Whether it is true for all rows where it is not null.",
+    takes: ["bool"],
+    result: boolean,
+  },
+  some: {
+    signature: "condition.some()",
+    meaning: "Whether it is true for one row at least.",
+    takes: ["bool"],
+    result: boolean,
+  },
   any: {
     signature: "x.any()",
     meaning: "Any value that is not null: for columns that are equal in all rows of a group.",
@@ -1415,7 +1465,8 @@ export const AGGREGATES = {
   },
   list: {
     signature: "x.list({ order: c.time })",
-    meaning: "All values as a list, nulls included; in any order where none is given. Of no rows, the empty list.",
+    meaning:
+      "All values as a list, nulls included; in any order where none is given. Of no rows, the empty list.",
     engines: "Spark leaves nulls out: its dialect keeps them.",
     takes: ["any"],
     result: ([one]) => type.list(one ?? type.text()),
@@ -1430,7 +1481,8 @@ export type AggregateName = keyof typeof AGGREGATES;
 export const RANKINGS = {
   rowNumber: {
     signature: "rowNumber()",
-    meaning: "The number of the row in its partition, from 1. Rows that are equal in the order are numbered in any order.",
+    meaning:
+      "The number of the row in its partition, from 1. Rows that are equal in the order are numbered in any order.",
     takes: [],
     result: counted,
     nullability: "never",
@@ -1458,7 +1510,8 @@ export const RANKINGS = {
   },
   ntile: {
     signature: "ntile(4)",
-    meaning: "In which of so many parts of nearly equal size the row is, from 1; the first parts are the larger ones.",
+    meaning:
+      "In which of so many parts of nearly equal size the row is, from 1; the first parts are the larger ones.",
     takes: [],
     result: counted,
     nullability: "never",

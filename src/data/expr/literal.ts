@@ -54,7 +54,10 @@ export function literal(value: unknown): LiteralNode {
 export function literalOf(value: unknown, type: ColumnType, what: string): LiteralNode {
   if (value === null || value === undefined) {
     if (value === null && type.isNullable) return { kind: "literal", value: null, type };
-    throw new PawlError("data.literal", `${what} is given ${shown(value)} where ${typeText(type)} is needed.`);
+    throw new PawlError(
+      "data.literal",
+      `${what} is given ${shown(value)} where ${typeText(type)} is needed.`,
+    );
   }
   return { kind: "literal", value: literalValue(value, type, what), type: type.notNull() };
 }
@@ -70,10 +73,12 @@ export function literalLike(value: unknown, type: ColumnType, name: string): Lit
       "data.literal",
       `${what} with null is never true: use isNull(), isNotNull() or eqNull().`,
     );
-  if (isInteger(type.kind) && isNumeric(value)) return fits(value, type) ? literalOf(value, type, what) : numberOf(value, what);
+  if (isInteger(type.kind) && isNumeric(value))
+    return fits(value, type) ? literalOf(value, type, what) : numberOf(value, what);
   if (isFloat(type.kind) && isNumeric(value))
     return { kind: "literal", value: floatValue(Number(value)), type: float64() };
-  if (type.kind === "decimal" && (isNumeric(value) || typeof value === "string")) return decimalOf(value, what);
+  if (type.kind === "decimal" && (isNumeric(value) || typeof value === "string"))
+    return decimalOf(value, what);
   return literalOf(value, type, what);
 }
 
@@ -83,7 +88,8 @@ export function literalLike(value: unknown, type: ColumnType, name: string): Lit
  */
 export function operandOf(value: unknown, type: ColumnType, name: string): LiteralNode {
   const what = `${name}()`;
-  if (type.kind === "decimal" && (isNumeric(value) || typeof value === "string")) return decimalOf(value, what);
+  if (type.kind === "decimal" && (isNumeric(value) || typeof value === "string"))
+    return decimalOf(value, what);
   if (!isNumeric(value))
     throw new PawlError(
       "data.types",
@@ -215,22 +221,37 @@ function jsonText(value: unknown, type: ColumnType, what: string): string {
   return refuse(value, type, what);
 }
 
-/** The elements of a list in the form of literals. */
-function listValues(value: unknown, type: ColumnType, what: string): readonly LiteralValue[] {
-  const { of } = type;
-  if (!Array.isArray(value) || of === undefined) return refuse(value, type, what);
-  return Array.from(value as readonly unknown[], (each) => literalOf(each, of, what).value);
+/** A value within a list or struct: what stands by itself as JSON stands in there as it is. */
+function nestedValue(value: unknown, type: ColumnType, what: string): unknown {
+  const stored = literalOf(value, type, what).value;
+  const isJson = type.kind === "list" || type.kind === "struct" || type.kind === "json";
+  return isJson && typeof stored === "string" ? (JSON.parse(stored) as unknown) : stored;
 }
 
-/** The fields of a struct in the form of literals, in their order. */
-function structValues(value: unknown, type: ColumnType, what: string): readonly LiteralValue[] {
+/** The elements of a list in the form of literals. */
+function listValues(value: unknown, type: ColumnType, what: string): readonly unknown[] {
+  const { of } = type;
+  if (!Array.isArray(value) || of === undefined) return refuse(value, type, what);
+  return Array.from(value as readonly unknown[], (each) => nestedValue(each, of, what));
+}
+
+/** The fields of a struct in the form of literals, by name. */
+function structValues(value: unknown, type: ColumnType, what: string): Readonly<Record<string, unknown>> {
   const { fields = [] } = type;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse(value, type, what);
   const given = value as Readonly<Record<string, unknown>>;
   for (const name of Object.keys(given))
     if (!fields.some((field) => field.name === name))
-      throw new PawlError("data.literal", `${what} is given a struct with ${quoted(name)}, which is not one of its fields.`);
-  return fields.map((field) => literalOf(own(given, field.name) ?? null, field.type, `${what}, field ${quoted(field.name)},`).value);
+      throw new PawlError(
+        "data.literal",
+        `${what} is given a struct with ${quoted(name)}, which is not one of its fields.`,
+      );
+  return Object.fromEntries(
+    fields.map((field) => [
+      field.name,
+      nestedValue(own(given, field.name) ?? null, field.type, `${what}, field ${quoted(field.name)},`),
+    ]),
+  );
 }
 
 const DAY = "(\\d{4,6})-(\\d\\d)-(\\d\\d)";
@@ -270,8 +291,23 @@ function dateText(value: Date, kind: Kind): string | null {
 }
 
 /** Whether the parts of a text name a day and a time that exist. */
-function isCalendar([, year = "", month = "", day = "", hour = "0", minute = "0", second = "0", off = "0", offMinute = "0"]: RegExpExecArray): boolean {
-  const clock = Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60 && Number(off) < 16 && Number(offMinute) < 60;
+function isCalendar([
+  ,
+  year = "",
+  month = "",
+  day = "",
+  hour = "0",
+  minute = "0",
+  second = "0",
+  off = "0",
+  offMinute = "0",
+]: RegExpExecArray): boolean {
+  const clock =
+    Number(hour) < 24 &&
+    Number(minute) < 60 &&
+    Number(second) < 60 &&
+    Number(off) < 16 &&
+    Number(offMinute) < 60;
   if (year === "") return clock;
   if (Number(month) < 1 || Number(month) > 12) return false;
   const last = new Date(Date.UTC(2000 + (Number(year) % 400), Number(month), 0)).getUTCDate();

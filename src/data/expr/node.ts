@@ -3,13 +3,10 @@
  * its value, which the builder has worked out, so that an engine needs no rules of types of its own.
  */
 import type { ColumnType } from "../schema/column-type.ts";
-import type { AggregateName, FunctionName, RankingName } from "./functions.ts";
+import type { AggregateName, CallOption, FunctionName, RankingName } from "./functions.ts";
 
 /** A value as the plan keeps it: exact, and the same on every engine. Whole numbers beyond 2⁵³ and decimals are text of digits. */
 export type LiteralValue = string | number | boolean | null;
-
-/** A further setting of a call that is not an expression, such as the part of a date. */
-export type CallOption = string | number | boolean | readonly (string | number)[];
 
 /** A column of the input; of a join's condition, of one of its two inputs. */
 export interface ColumnNode {

@@ -15,7 +15,8 @@ export interface PortablePattern {
 
 /** `.` in JavaScript takes no line end, of which RE2 and Java each know other ones. */
 const ANY = "[^\\n\\r\\x{2028}\\x{2029}]";
-const SPACES = "\\t\\n\\x{b}\\f\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
+const SPACES =
+  "\\t\\n\\x{b}\\f\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}";
 const NOT_SPACES =
   "\\x{0}-\\x{8}\\x{e}-\\x{1f}\\x{21}-\\x{9f}\\x{a1}-\\x{167f}\\x{1681}-\\x{1fff}\\x{200b}-\\x{2027}\\x{202a}-\\x{202e}\\x{2030}-\\x{205e}\\x{2060}-\\x{2fff}\\x{3001}-\\x{fefe}\\x{ff00}-\\x{10ffff}";
 const SPECIAL = /[\\^$.|?*+()[\]{}]/g;
@@ -31,7 +32,10 @@ export function literalPattern(text: string): string {
  */
 export function portablePattern(given: unknown, name: string): PortablePattern {
   if (typeof given !== "string" && !isRegExp(given))
-    throw new PawlError("data.argument", `${name}() needs a regular expression such as /^a/, not ${shown(given)}.`);
+    throw new PawlError(
+      "data.argument",
+      `${name}() needs a regular expression such as /^a/, not ${shown(given)}.`,
+    );
   const source = typeof given === "string" ? given : given.source;
   const flags = typeof given === "string" ? "" : given.flags;
   if (flags.includes("y"))
@@ -47,9 +51,13 @@ function assertPattern(source: string, flags: string, name: string): void {
     try {
       new RegExp(source);
     } catch (error) {
-      throw new PawlError("data.pattern", `${name}() is given ${quoted(source)}, which is not a regular expression.`, {
-        cause: error,
-      });
+      throw new PawlError(
+        "data.pattern",
+        `${name}() is given ${quoted(source)}, which is not a regular expression.`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }
@@ -152,7 +160,8 @@ class PatternReader {
 
   #code(letter: string): string {
     const rest = this.#source.slice(this.#at);
-    const match = letter === "x" ? /^([\da-f]{2})/i.exec(rest) : /^(?:\{([\da-f]+)\}|([\da-f]{4}))/i.exec(rest);
+    const match =
+      letter === "x" ? /^([\da-f]{2})/i.exec(rest) : /^(?:\{([\da-f]+)\}|([\da-f]{4}))/i.exec(rest);
     if (match === null) return escaped(letter);
     this.#at += match[0].length;
     const code = Number.parseInt(match[1] ?? match[2] ?? "0", 16);
@@ -186,9 +195,17 @@ class PatternReader {
     for (;;) {
       const character = this.#take();
       if (character === "]" || character === "") break;
-      if (this.#flags.includes("v") && (character === "[" || /^(--|&&)/.test(character + (this.#source[this.#at] ?? ""))))
+      if (
+        this.#flags.includes("v") &&
+        (character === "[" || /^(--|&&)/.test(character + (this.#source[this.#at] ?? "")))
+      )
         this.#refuse("sets within sets");
-      inner += character === "\\" ? this.#escape(true) : character === "-" ? this.#dash(inner) : escaped(character, true);
+      inner +=
+        character === "\\"
+          ? this.#escape(true)
+          : character === "-"
+            ? this.#dash(inner)
+            : escaped(character, true);
     }
     // JavaScript has sets of nothing and of everything.
     if (inner === "") return negated ? "[\\x{0}-\\x{10ffff}]" : "[^\\x{0}-\\x{10ffff}]";
@@ -222,13 +239,23 @@ function hex(code: number): string {
 /** A character that means itself. */
 function escaped(character: string, inSet = false): string {
   if (inSet) return /[[\]\\^&~|]/.test(character) ? `\\${character}` : character;
-  return /[\\^$.|?*+()[\]{}/-]/.test(character) ? (character === "/" || character === "-" ? character : `\\${character}`) : character;
+  return /[\\^$.|?*+()[\]{}/-]/.test(character)
+    ? character === "/" || character === "-"
+      ? character
+      : `\\${character}`
+    : character;
 }
 
 /** The number of a group by its number or name. */
 export function groupNumber(group: unknown, { groups }: PortablePattern, name: string): number {
   const found = typeof group === "string" ? groups.indexOf(group) + 1 || -1 : group;
-  if (typeof found === "number" && Number.isInteger(found) && found >= 0 && found <= Math.min(9, groups.length)) return found;
+  if (
+    typeof found === "number" &&
+    Number.isInteger(found) &&
+    found >= 0 &&
+    found <= Math.min(9, groups.length)
+  )
+    return found;
   throw new PawlError(
     "data.argument",
     `${name}() is given the group ${quoted(group)}, and the pattern has ${groups.length === 0 ? "none" : `${groups.length}`}: groups are 0 for all of it, 1 to 9, or a name.`,
@@ -238,7 +265,11 @@ export function groupNumber(group: unknown, { groups }: PortablePattern, name: s
 /**
  * A replacement of JavaScript as parts: texts, and numbers of groups. Throws PawlError("data.argument") for a group that the pattern does not have.
  */
-export function replacementParts(replacement: string, pattern: PortablePattern, name: string): readonly (string | number)[] {
+export function replacementParts(
+  replacement: string,
+  pattern: PortablePattern,
+  name: string,
+): readonly (string | number)[] {
   const parts: (string | number)[] = [];
   let last = 0;
   for (const match of replacement.matchAll(/\$(?:(\$)|(&)|([1-9])|<([^>]*)>)/g)) {

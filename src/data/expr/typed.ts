@@ -231,7 +231,13 @@ export interface WindowOptions {
   readonly range?: readonly [from: RangeEnd, to: RangeEnd];
 }
 
-type EndsBefore<E> = E extends null | 0 ? true : E extends number ? (`${E}` extends `-${string}` ? true : false) : false;
+type EndsBefore<E> = E extends null | 0
+  ? true
+  : E extends number
+    ? `${E}` extends `-${string}`
+      ? true
+      : false
+    : false;
 type EndsAfter<E> = E extends null | 0
   ? true
   : E extends number
@@ -409,9 +415,7 @@ export interface NumberExpression<T extends AnyType, F extends Form> extends Ord
   /** The product. */
   mul<const O extends NumberOperand<T>>(other: O): NumberExpression<Arithmetic<T, O>, FormOf<F, O>>;
   /** The quotient as a floating-point number; null where the divisor is zero. */
-  div<const O extends NumberOperand<T>>(
-    other: O,
-  ): NumberExpression<Float64<Divided<T, O>>, FormOf<F, O>>;
+  div<const O extends NumberOperand<T>>(other: O): NumberExpression<Float64<Divided<T, O>>, FormOf<F, O>>;
   /** What division leaves, with the sign of the dividend; null where the divisor is zero. */
   mod<const O extends NumberOperand<T>>(
     other: O,
@@ -496,7 +500,10 @@ export interface NumberExpression<T extends AnyType, F extends Form> extends Ord
   clip<const L extends Same<T>, const H extends Same<T>>(
     low: L,
     high: H,
-  ): NumberExpression<WithNull<T, Either<T["isNullable"], Either<NullOf<L>, NullOf<H>>>>, FormOf<FormOf<F, L>, H>>;
+  ): NumberExpression<
+    WithNull<T, Either<T["isNullable"], Either<NullOf<L>, NullOf<H>>>>,
+    FormOf<FormOf<F, L>, H>
+  >;
   /** The label of the range between two edges that it falls into, its lower edge included; null outside of all. */
   cut(edges: readonly number[], labels?: readonly string[]): TextExpression<Text<true>, F>;
   /** As text with so many digits after the point. */
@@ -683,11 +690,8 @@ export interface TemporalExpression<T extends AnyType, F extends Form> extends O
 }
 
 /** The type of a list's elements. */
-type ElementOf<T extends AnyType> = T extends ColumnType<"list", unknown, boolean, infer E>
-  ? E extends AnyType
-    ? E
-    : AnyType
-  : never;
+type ElementOf<T extends AnyType> =
+  T extends ColumnType<"list", unknown, boolean, infer E> ? (E extends AnyType ? E : AnyType) : never;
 
 /** Lists. */
 export interface ListExpression<T extends AnyType, F extends Form> extends BaseExpression<T, F> {
@@ -721,26 +725,27 @@ export interface ListExpression<T extends AnyType, F extends Form> extends BaseE
 }
 
 /** The fields of a struct. */
-type FieldsOf<T extends AnyType> = T extends ColumnType<"struct", unknown, boolean, infer S>
-  ? S extends FrameSchema
-    ? S
-    : FrameSchema
-  : never;
+type FieldsOf<T extends AnyType> =
+  T extends ColumnType<"struct", unknown, boolean, infer S>
+    ? S extends FrameSchema
+      ? S
+      : FrameSchema
+    : never;
 
 /** Structs. */
 export interface StructExpression<T extends AnyType, F extends Form> extends BaseExpression<T, F> {
   /** One of its fields. */
   field<const C extends keyof FieldsOf<T> & string>(
     name: C,
-  ): ExpressionOf<
-    WithNull<FieldsOf<T>[C], Either<T["isNullable"], FieldsOf<T>[C]["isNullable"]>>,
-    F
-  >;
+  ): ExpressionOf<WithNull<FieldsOf<T>[C], Either<T["isNullable"], FieldsOf<T>[C]["isNullable"]>>, F>;
 }
 
 /** JSON. It has no order and no equality: cast it, or parts of it, to a type. */
 export interface JsonExpression<T extends AnyType, F extends Form>
-  extends Omit<BaseExpression<T, F>, "eq" | "ne" | "eqNull" | "in" | "notIn" | "nullIf" | "map" | "replaceValues" | "countDistinct"> {
+  extends Omit<
+    BaseExpression<T, F>,
+    "eq" | "ne" | "eqNull" | "in" | "notIn" | "nullIf" | "map" | "replaceValues" | "countDistinct"
+  > {
   /** What stands at a path of names and positions, as JSON; null where nothing does, or a JSON null. */
   at(...path: readonly (string | number)[]): JsonExpression<Json<true>, F>;
 }
@@ -754,7 +759,9 @@ export interface Windowed<T extends AnyType, E extends AnyType = T> {
 /** An aggregate, of all rows of a group or some of them. */
 interface Aggregated<E extends AnyType> {
   /** Of only the rows for which a condition is true. */
-  where(condition: Expression<ColumnType<"bool">, "row">): ExpressionOf<E, "group"> & Windowed<E> & Aggregated<E>;
+  where(
+    condition: Expression<ColumnType<"bool">, "row">,
+  ): ExpressionOf<E, "group"> & Windowed<E> & Aggregated<E>;
 }
 
 /** An aggregate of a type, which is null where there are no rows. */

@@ -36,10 +36,7 @@ export function readerOf({ values, valid }: BatchColumn, type: ColumnType): Valu
   return valid === null ? value : (row) => (valid[row] === 1 ? value(row) : null);
 }
 
-function presentReader(
-  values: ArrayLike<unknown>,
-  { kind, isSafe }: ColumnType & { readonly isSafe?: boolean },
-): ValueReader {
+function presentReader(values: ArrayLike<unknown>, { kind, isSafe }: ColumnType): ValueReader {
   if (kind === "bool" && ArrayBuffer.isView(values)) return (row) => values[row] === 1;
   if (kind === "date" && ArrayBuffer.isView(values)) return (row) => dateText(values[row] as number);
   if (values instanceof BigInt64Array) {

@@ -1,5 +1,7 @@
 import { assertObject, assertText, quoted } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
+import { type SqlText, sqlExpression } from "../expr/free-functions.ts";
+import type { ExpressionLike, FormOf } from "../expr/typed.ts";
 import { type FrameSchema, fieldsOf } from "../schema/column-type.ts";
 import { type AnyFrame, Frame, planOf } from "./frame.ts";
 
@@ -20,6 +22,33 @@ import { type AnyFrame, Frame, planOf } from "./frame.ts";
  * ```
  */
 export function sql<const S extends FrameSchema>(
+  tables: Readonly<Record<string, AnyFrame>>,
+  query: string,
+  schema: S,
+): Frame<S>;
+/**
+ * The engine's own SQL as an expression, for what there is no function: expressions and literals are put in quoted, and `as` says which
+ * type its value has. It ties the program to this engine.
+ *
+ * @example
+ * ```ts
+ * const names = fromRows({ name: text() }, [{ name: "Ada" }]);
+ * const near = names.with((c) => ({ distance: sql`levenshtein(${c.name}, ${"Ida"})`.as(int32()) }));
+ * console.log((await near.collect())[0]?.distance); // 1
+ * ```
+ */
+export function sql<const L extends readonly ExpressionLike[]>(
+  text: TemplateStringsArray,
+  ...values: L
+): SqlText<FormOf<"row", L[number]>>;
+export function sql(tables: object, ...others: readonly unknown[]): unknown {
+  if (Array.isArray(tables) && Array.isArray((tables as Partial<TemplateStringsArray>).raw))
+    return sqlExpression(tables as unknown as TemplateStringsArray, others);
+  const [query, schema] = others;
+  return sqlFrame(tables as Readonly<Record<string, AnyFrame>>, query as string, schema as FrameSchema);
+}
+
+function sqlFrame<S extends FrameSchema>(
   tables: Readonly<Record<string, AnyFrame>>,
   query: string,
   schema: S,

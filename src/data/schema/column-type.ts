@@ -71,7 +71,7 @@ export class ColumnType<
   /** What the fields of a struct are, in order. */
   readonly fields?: readonly ColumnField[];
   /** Whether its values are numbers in JavaScript, though an int64 holds them: counts are, since none exceeds 2⁵³. */
-  readonly asNumber?: true;
+  readonly isSafe?: true;
   declare readonly " value"?: V;
   /** Only for the compiler: the type of a list's elements, or the schema of a struct's fields. */
   declare readonly " details"?: D;
@@ -84,7 +84,7 @@ export class ColumnType<
     if (details.scale !== undefined) this.scale = details.scale;
     if (details.of !== undefined) this.of = details.of;
     if (details.fields !== undefined) this.fields = details.fields;
-    if (details.asNumber !== undefined) this.asNumber = details.asNumber;
+    if (details.isSafe !== undefined) this.isSafe = details.isSafe;
   }
 
   /** The same type with nulls allowed. */
@@ -103,7 +103,7 @@ interface ColumnTypeDetails {
   readonly scale?: number;
   readonly of?: ColumnType;
   readonly fields?: readonly ColumnField[];
-  readonly asNumber?: true;
+  readonly isSafe?: true;
 }
 
 /** A named column. A list of fields keeps its order whatever the names are, which an object does not for names such as `2024`. */

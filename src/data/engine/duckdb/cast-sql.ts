@@ -15,22 +15,23 @@ export function castSql({ of, checked, type }: CastNode, sql: string): string {
   if (from.kind === "text") return fromText(type, checked, (body) => bound([sql], [of], body));
   if (from.kind === "json") return fromJson(type, checked, (body) => bound([sql], [of], body));
   if (castRule(from, type) === "free") return type.kind === "json" ? `to_json(${sql})` : plain(sql);
-  // What has a fraction is no whole number; what has too many digits is not rounded away. Its text makes a cast that fails and shows it.
+  // A fraction is not dropped, and digits are not rounded away: such a value is turned into a text whose cast fails and shows it.
   const fits = wholeTest(from, type);
   if (fits === null) return plain(sql);
   const refused = checked ? `CAST(CAST(v AS VARCHAR) || ' (not whole)' AS ${name})` : "NULL";
   return bound(
     [sql],
     [of],
-    (v) => `CASE WHEN ${fits(String(v))} THEN ${plain(String(v))} WHEN ${v} IS NOT NULL THEN ${refused.replace("v AS", `${v} AS`)} END`,
+    (v) =>
+      `CASE WHEN ${fits(String(v))} THEN ${plain(String(v))} WHEN ${v} IS NOT NULL THEN ${refused.replace("v AS", `${v} AS`)} END`,
   );
 }
 
 /** Which values keep what they are; null where DuckDB's cast checks by itself. */
 function wholeTest(from: ColumnType, to: ColumnType): ((value: string) => string) | null {
-  if (isInteger(to.kind) && isFloat(from.kind))
-    return (value) => `${value} = trunc(${value})`;
-  if (isInteger(to.kind) && from.kind === "decimal") return (from.scale ?? 0) === 0 ? null : (value) => `${value} = trunc(${value})`;
+  if (isInteger(to.kind) && isFloat(from.kind)) return (value) => `${value} = trunc(${value})`;
+  if (isInteger(to.kind) && from.kind === "decimal")
+    return (from.scale ?? 0) === 0 ? null : (value) => `${value} = trunc(${value})`;
   if (to.kind === "decimal" && from.kind === "decimal" && (to.scale ?? 0) < (from.scale ?? 0))
     return (value) => `${value} = round(${value}, ${to.scale ?? 0})`;
   return null;
@@ -67,7 +68,9 @@ const PATTERNS: Partial<Readonly<Record<Kind, string>>> = {
 function patternOf({ kind, scale = 0 }: ColumnType): string | null {
   if (isInteger(kind)) return "[+-]?[0-9]+";
   if (kind === "decimal")
-    return scale === 0 ? "[+-]?[0-9]+(\\.0*)?" : `[+-]?([0-9]+(\\.[0-9]{0,${scale}}0*)?|\\.[0-9]{1,${scale}}0*)`;
+    return scale === 0
+      ? "[+-]?[0-9]+(\\.0*)?"
+      : `[+-]?([0-9]+(\\.[0-9]{0,${scale}}0*)?|\\.[0-9]{1,${scale}}0*)`;
   return PATTERNS[kind] ?? null;
 }
 
@@ -91,7 +94,8 @@ function fromJson(type: ColumnType, checked: boolean, bind: Bind): string {
   const name = duckdbType(type);
   const { kind } = type;
   const cast = checked ? "CAST" : "TRY_CAST";
-  if (kind === "list" || kind === "struct") return bind((v) => `${cast}(nullif(CAST(${v} AS VARCHAR), 'null')::JSON AS ${name})`);
+  if (kind === "list" || kind === "struct")
+    return bind((v) => `${cast}(nullif(CAST(${v} AS VARCHAR), 'null')::JSON AS ${name})`);
   const refused = (v: string) =>
     checked && kind !== "text" ? `CAST(CAST(${v} AS VARCHAR) || ' (not ${kind})' AS ${name})` : "NULL";
   const isNumber = isInteger(kind) || isFloat(kind) || kind === "decimal";

@@ -1,4 +1,5 @@
 import { PawlError } from "../../../errors.ts";
+import { own } from "../../../own.ts";
 import type { AggregateName, RankingName } from "../../expr/functions.ts";
 import {
   type AggregateNode,
@@ -38,12 +39,22 @@ const AGGREGATE_SQL: Readonly<
   var: (apply, [one]) => apply("var_samp", [`CAST(${one} AS DOUBLE)`]),
   skewness: (apply, [one]) => apply("skewness", [`CAST(${one} AS DOUBLE)`]),
   kurtosis: (apply, [one]) => apply("kurtosis", [`CAST(${one} AS DOUBLE)`]),
-  corr: (apply, args) => `nullif(${apply("corr", args.map((arg) => `CAST(${arg} AS DOUBLE)`))}, ${ANY_NAN})`,
-  covar: (apply, args) => apply("covar_samp", args.map((arg) => `CAST(${arg} AS DOUBLE)`)),
+  corr: (apply, args) =>
+    `nullif(${apply(
+      "corr",
+      args.map((arg) => `CAST(${arg} AS DOUBLE)`),
+    )}, ${ANY_NAN})`,
+  covar: (apply, args) =>
+    apply(
+      "covar_samp",
+      args.map((arg) => `CAST(${arg} AS DOUBLE)`),
+    ),
   min: (apply, args) => apply("min", args),
   max: (apply, args) => apply("max", args),
-  argMin: (apply, [x, y]) => `${apply("min", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
-  argMax: (apply, [x, y]) => `${apply("max", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
+  argMin: (apply, [x, y]) =>
+    `${apply("min", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
+  argMax: (apply, [x, y]) =>
+    `${apply("max", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
   mode: (apply, [one]) => apply("mode", [`${one} ORDER BY ${one}`]),
   every: (apply, args) => apply("bool_and", args),
   some: (apply, args) => apply("bool_or", args),
@@ -88,7 +99,9 @@ export function orderSql(keys: readonly SortKey[], column: ColumnSql = quoteName
 }
 
 function orderOf(keys: readonly SortKey[], sqlOf: (node: ExpressionNode) => string): string {
-  return keys.map(({ by, descending }) => `${sqlOf(by)} ${descending ? "DESC" : "ASC"} NULLS LAST`).join(", ");
+  return keys
+    .map(({ by, descending }) => `${sqlOf(by)} ${descending ? "DESC" : "ASC"} NULLS LAST`)
+    .join(", ");
 }
 
 /** Writes expressions from their leaves up: nothing here calls itself, so that a chain may be as long as memory holds. */
@@ -119,7 +132,8 @@ class ExpressionWriter {
   }
 
   #finish(node: ExpressionNode): void {
-    const depth = 1 + partsOf(node).reduce((most, part) => Math.max(most, this.#done.get(part)?.depth ?? 0), 0);
+    const depth =
+      1 + partsOf(node).reduce((most, part) => Math.max(most, this.#done.get(part)?.depth ?? 0), 0);
     const sql = depth > DEEPEST ? "" : this.#written(node);
     if (depth > DEEPEST || sql.length > LONGEST)
       throw new PawlError(
@@ -156,7 +170,10 @@ class ExpressionWriter {
   #aggregate(node: AggregateNode, over: string): string {
     const apply: Apply = (name, args, test) => {
       const order = node.orderBy.length === 0 ? "" : ` ORDER BY ${this.#order(node.orderBy)}`;
-      const tests = [...(node.where === null ? [] : [this.#sql(node.where)]), ...(test === undefined ? [] : [test])];
+      const tests = [
+        ...(node.where === null ? [] : [this.#sql(node.where)]),
+        ...(test === undefined ? [] : [test]),
+      ];
       const filter = tests.length === 0 ? "" : ` FILTER (WHERE ${tests.join(" AND ")})`;
       return `${name}(${args.join(", ")}${order})${filter}${over}`;
     };
@@ -175,7 +192,9 @@ class ExpressionWriter {
     const parts = [
       partitionBy.length === 0 ? "" : `PARTITION BY ${partitionBy.map((by) => this.#sql(by)).join(", ")}`,
       orderBy.length === 0 ? "" : `ORDER BY ${this.#order(orderBy)}`,
-      rows === undefined ? "" : `ROWS BETWEEN ${rowsEnd(rows[0], "PRECEDING")} AND ${rowsEnd(rows[1], "FOLLOWING")}`,
+      rows === undefined
+        ? ""
+        : `ROWS BETWEEN ${rowsEnd(rows[0], "PRECEDING")} AND ${rowsEnd(rows[1], "FOLLOWING")}`,
       range === undefined
         ? ""
         : `RANGE BETWEEN ${rangeEnd(range[0], "PRECEDING")} AND ${rangeEnd(range[1], "FOLLOWING")}`,
@@ -196,7 +215,8 @@ function partsOf(node: ExpressionNode): readonly ExpressionNode[] {
   const open: ExpressionNode[] = [...node.arguments].reverse();
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (next.kind === "call" && next.function === node.function)
-      for (let index = next.arguments.length - 1; index >= 0; index--) open.push(next.arguments[index] as ExpressionNode);
+      for (let index = next.arguments.length - 1; index >= 0; index--)
+        open.push(next.arguments[index] as ExpressionNode);
     else parts.push(next);
   }
   return parts;
@@ -206,7 +226,8 @@ function conditions(parts: readonly string[], operator: string): string {
   let level = parts;
   while (level.length > WIDEST) {
     const next: string[] = [];
-    for (let at = 0; at < level.length; at += WIDEST) next.push(`(${level.slice(at, at + WIDEST).join(operator)})`);
+    for (let at = 0; at < level.length; at += WIDEST)
+      next.push(`(${level.slice(at, at + WIDEST).join(operator)})`);
     level = next;
   }
   return `(${level.join(operator)})`;
@@ -244,15 +265,21 @@ export function literalSql(value: LiteralNode["value"], type: ColumnType): strin
   if (kind === "list" && type.of !== undefined) {
     const { of } = type;
     const elements = JSON.parse(String(value)) as readonly LiteralNode["value"][];
-    return `CAST([${elements.map((each) => literalSql(each, of)).join(", ")}] AS ${name})`;
+    return `CAST([${elements.map((each) => nestedSql(each, of)).join(", ")}] AS ${name})`;
   }
   if (kind === "struct" && type.fields !== undefined) {
-    const values = JSON.parse(String(value)) as readonly LiteralNode["value"][];
+    const values = JSON.parse(String(value)) as Readonly<Record<string, LiteralNode["value"]>>;
     const fields = type.fields.map(
-      (field, index) => `${quoteText(field.name)}: ${literalSql(values[index] ?? null, field.type)}`,
+      (field) => `${quoteText(field.name)}: ${nestedSql(own(values, field.name) ?? null, field.type)}`,
     );
     return `CAST({${fields.join(", ")}} AS ${name})`;
   }
   // A number as text is read to its nearest value; as a number DuckDB would make a decimal of it first.
   return `CAST(${quoteText(String(value))} AS ${name})`;
+}
+
+/** A value within a list or struct: what stands by itself as JSON stands in there as it is. */
+function nestedSql(value: LiteralNode["value"], type: ColumnType): string {
+  const isJson = type.kind === "list" || type.kind === "struct" || type.kind === "json";
+  return literalSql(isJson && value !== null ? JSON.stringify(value) : value, type);
 }

@@ -34,7 +34,11 @@ function double(sql: string): string {
 }
 
 /** SQL that needs the arguments of a call more than once. */
-function withArgs(args: readonly string[], node: CallNode, body: (...names: readonly string[]) => string): string {
+function withArgs(
+  args: readonly string[],
+  node: CallNode,
+  body: (...names: readonly string[]) => string,
+): string {
   return bound(args, node.arguments, body);
 }
 
@@ -42,7 +46,12 @@ function withArgs(args: readonly string[], node: CallNode, body: (...names: read
 const unless =
   (test: (value: string) => string, name: string, otherwise = ""): Translate =>
   ([one = ""], node) =>
-    withArgs([double(one)], node, (v = "") => `CASE WHEN ${test(v)} THEN ${name}(${v})${otherwise.replaceAll("$", () => v)} WHEN ${v} IS NOT NULL THEN ${NAN} END`);
+    withArgs(
+      [double(one)],
+      node,
+      (v = "") =>
+        `CASE WHEN ${test(v)} THEN ${name}(${v})${otherwise.replaceAll("$", () => v)} WHEN ${v} IS NOT NULL THEN ${NAN} END`,
+    );
 
 const logarithm = (name: string) =>
   unless((v) => `${v} > 0`, name, " WHEN $ = 0 THEN CAST('-Infinity' AS DOUBLE)");
@@ -65,7 +74,11 @@ function operand(sql: string, type: ColumnType, result: ColumnType): string {
   return isInteger(type.kind) ? `CAST(${sql} AS DECIMAL(${DIGITS[type.kind] ?? 19}, 0))` : sql;
 }
 
-function operands(args: readonly string[], node: CallNode, result: ColumnType = node.type): readonly string[] {
+function operands(
+  args: readonly string[],
+  node: CallNode,
+  result: ColumnType = node.type,
+): readonly string[] {
   return args.map((arg, index) => operand(arg, (node.arguments[index] as ExpressionNode).type, result));
 }
 
@@ -86,7 +99,9 @@ const keeping =
 const wholes =
   (name: string): Translate =>
   (args, node) =>
-    isInteger((node.arguments[0] as ExpressionNode).type.kind) ? operands(args, node).join("") : keeping(name)(args, node);
+    isInteger((node.arguments[0] as ExpressionNode).type.kind)
+      ? operands(args, node).join("")
+      : keeping(name)(args, node);
 
 const inResult =
   (name: string): Translate =>
@@ -120,7 +135,9 @@ function roundSql([one = ""]: readonly string[], node: CallNode): string {
   if (isFloat(type.kind)) return `round(${double(one)}, ${digits})`;
   // DuckDB wraps whole numbers that round up beyond their type, and decimals may need a digit more.
   if (isInteger(type.kind))
-    return digits >= 0 ? `CAST(${one} AS ${result})` : `CAST(round(CAST(${one} AS HUGEINT), ${digits}) AS ${result})`;
+    return digits >= 0
+      ? `CAST(${one} AS ${result})`
+      : `CAST(round(CAST(${one} AS HUGEINT), ${digits}) AS ${result})`;
   const { precision = 38, scale = 0 } = type;
   return `CAST(round(CAST(${one} AS DECIMAL(${Math.min(38, precision + 1)}, ${scale})), ${digits}) AS ${result})`;
 }
@@ -136,7 +153,8 @@ function formatNumberSql([one = ""]: readonly string[], node: CallNode): string 
       (v = "") =>
         `CASE WHEN isfinite(${v}) THEN format('{:${thousands ? "," : ""}.${digits}f}', ${v}) WHEN isnan(${v}) THEN 'NaN' WHEN ${v} > 0 THEN 'Infinity' WHEN ${v} < 0 THEN '-Infinity' END`,
     );
-  const whole = type.kind === "decimal" ? (type.precision ?? 38) - (type.scale ?? 0) : (DIGITS[type.kind] ?? 20);
+  const whole =
+    type.kind === "decimal" ? (type.precision ?? 38) - (type.scale ?? 0) : (DIGITS[type.kind] ?? 20);
   const text = `CAST(CAST(${one} AS DECIMAL(${Math.min(38, whole + 1 + digits)}, ${digits})) AS VARCHAR)`;
   if (!thousands) return text;
   // RE2 cannot look ahead, so that the digits are grouped from their end.
@@ -202,11 +220,15 @@ function addTimeSql([one = ""]: readonly string[], node: CallNode): string {
   return `CAST((${one}${steps.join("")}) AS ${duckdbType(node.type)})`;
 }
 
-const EPOCH: Readonly<Record<string, number>> = { second: 1_000_000, millisecond: 1000, microsecond: 1 };
+const EPOCH: ReadonlyMap<string, number> = new Map([
+  ["second", 1_000_000],
+  ["millisecond", 1000],
+  ["microsecond", 1],
+]);
 
 function epochSql([one = ""]: readonly string[], node: CallNode): string {
   const unit = option(node, "unit");
-  const factor = EPOCH[unit] ?? 1;
+  const factor = EPOCH.get(unit) ?? 1;
   const isDate = node.arguments[0]?.type.kind === "date";
   // Cut to the unit first, so that the division is exact for times before 1970 too.
   return factor === 1 || isDate
@@ -246,7 +268,9 @@ function mapSql([one = "", ...others]: readonly string[], node: CallNode): strin
   // Keys and values are literals, so that only what is looked up may need a name.
   return bound([one], [node.arguments[0] as ExpressionNode], (v = "") => {
     const pairs = isMap ? others.slice(0, -1) : others;
-    const branches = pairs.filter((_, index) => index % 2 === 0).map((key, index) => `WHEN ${key} THEN ${pairs[index * 2 + 1]}`);
+    const branches = pairs
+      .filter((_, index) => index % 2 === 0)
+      .map((key, index) => `WHEN ${key} THEN ${pairs[index * 2 + 1]}`);
     return `CASE ${v} ${branches.join(" ")} ELSE ${isMap ? others.at(-1) : v} END`;
   });
 }
@@ -262,7 +286,9 @@ function hashSql(args: readonly string[], node: CallNode): string {
 
 /** A text that is made of a column is not the column itself. */
 function hashed(node: ExpressionNode | undefined): ExpressionNode {
-  return node?.type.kind === "text" ? node : { kind: "sql", parts: [], arguments: [], type: (node as ExpressionNode).type };
+  return node?.type.kind === "text"
+    ? node
+    : { kind: "sql", parts: [], arguments: [], type: (node as ExpressionNode).type };
 }
 
 /** How each function is said in DuckDB's SQL, with the meaning that `expr/functions.ts` gives it. */
@@ -356,7 +382,8 @@ export const FUNCTION_SQL: Readonly<Record<FunctionName, Translate>> = {
     }),
   extractAll: ([one], node) =>
     `regexp_extract_all(${one}, ${quotedOption(node, "pattern")}, ${option(node, "group")})`,
-  replace: ([one], node) => `regexp_replace(${one}, ${quotedOption(node, "pattern")}, ${replacementOf(node)})`,
+  replace: ([one], node) =>
+    `regexp_replace(${one}, ${quotedOption(node, "pattern")}, ${replacementOf(node)})`,
   replaceAll: ([one], node) =>
     option(node, "text") === ""
       ? `regexp_replace(${one}, ${quotedOption(node, "pattern")}, ${replacementOf(node)}, 'g')`
@@ -386,15 +413,19 @@ export const FUNCTION_SQL: Readonly<Record<FunctionName, Translate>> = {
   microsecond: small("microsecond", " % 1000000"),
   date: ([one]) => `CAST(${one} AS DATE)`,
   time: ([one], node) =>
-    node.arguments[0]?.type.kind === "timestamptz" ? `CAST((${one} AT TIME ZONE 'UTC') AS TIME)` : `CAST(${one} AS TIME)`,
-  truncTime: ([one], node) => `CAST(date_trunc('${option(node, "unit")}', ${one}) AS ${duckdbType(node.type)})`,
+    node.arguments[0]?.type.kind === "timestamptz"
+      ? `CAST((${one} AT TIME ZONE 'UTC') AS TIME)`
+      : `CAST(${one} AS TIME)`,
+  truncTime: ([one], node) =>
+    `CAST(date_trunc('${option(node, "unit")}', ${one}) AS ${duckdbType(node.type)})`,
   addTime: addTimeSql,
   diff: ([later, earlier], node) => `date_sub('${option(node, "unit")}', ${earlier}, ${later})`,
   formatTime: ([one], node) => `strftime(${one}, ${quotedOption(node, "pattern")})`,
   toTimeZone: ([one], node) => `(${one} AT TIME ZONE ${quotedOption(node, "zone")})`,
   fromTimeZone: ([one], node) => `(${one} AT TIME ZONE ${quotedOption(node, "zone")})`,
   epoch: epochSql,
-  fromEpoch: ([one], node) => `make_timestamptz(CAST(${one} AS BIGINT) * ${EPOCH[option(node, "unit")] ?? 1})`,
+  fromEpoch: ([one], node) =>
+    `make_timestamptz(CAST(${one} AS BIGINT) * ${EPOCH.get(option(node, "unit")) ?? 1})`,
   timeBucket: timeBucketSql,
   listLength: small("len"),
   listGet: ([one], node) => {
