@@ -123,6 +123,7 @@ export type ErrorCode =
   | "data.aggregate"
   | "data.argument"
   | "data.bad-rows"
+  | "data.cache"
   | "data.cast"
   | "data.changed"
   | "data.closed"

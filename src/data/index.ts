@@ -19,12 +19,12 @@ export {
   rowNumber,
   when,
 } from "./expr/free-functions.ts";
-export { Frame, Group } from "./frame/frame.ts";
+export { CachedFrame, type CacheOptions, Frame, Group } from "./frame/frame.ts";
 export { fromRows } from "./frame/from-rows.ts";
 export {
-  type CsvOptions,
-  type FilesOptions,
-  type JsonlOptions,
+  type ReadCsvOptions,
+  type ReadFilesOptions,
+  type ReadJsonlOptions,
   readCsv,
   readJsonl,
   readParquet,

@@ -1,5 +1,8 @@
-import { assertOptions, quoted, shown } from "../../arguments.ts";
+import { resolve } from "node:path";
+import { assertOptions, assertText, quoted, shown } from "../../arguments.ts";
+import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { bytes, type Size } from "../../sizes.ts";
 import type { Batch } from "../engine/contract.ts";
 import { type Columns, columnsProxy, fieldNamed } from "../expr/columns.ts";
 import {
@@ -24,6 +27,7 @@ import {
   typeText,
   type ValueOf,
 } from "../schema/column-type.ts";
+import { CacheStage, defaultCacheFolder } from "./cache.ts";
 import type {
   ColumnOfLists,
   Exploded,
@@ -603,6 +607,30 @@ export class Frame<S extends FrameSchema = FrameSchema> {
   }
 
   /**
+   * The same rows, kept on disk from the first result on that needs them: they are worked out again only where the plan or one of its
+   * files is another. Several programs may use one folder at a time, and `await using` removes the rows at the end of a block.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+   * await using perUser = sales.groupBy("user").agg((c) => ({ total: c.amount.sum() })).cache();
+   * console.log(await perUser.count()); // 1
+   * ```
+   * @throws PawlError `data.cache` in the run, where the plan reads what does not tell whether it has changed and `maxAge` is not given
+   */
+  cache(options: CacheOptions = {}): CachedFrame<S> {
+    assertOptions(options, { folder: true, budget: true, maxAge: true }, "cache");
+    const { folder = defaultCacheFolder(), budget = "10GB", maxAge } = options;
+    assertText(folder, "The folder of cache()");
+    const stage = new CacheStage({
+      folder: resolve(folder),
+      budget: bytes(budget, "The budget of cache()"),
+      maxAge: maxAge === undefined ? null : milliseconds(maxAge, "The maxAge of cache()"),
+    });
+    return new CachedFrame(this.#plan, stage);
+  }
+
+  /**
    * All rows in memory. A result that does not fit into a quarter of the memory of the run is refused with its number of rows.
    *
    * @throws PawlError `data.too-large` where the rows are more than memory takes: write them, or go through `rows()`
@@ -717,6 +745,42 @@ export class Group<S extends FrameSchema, K extends FrameSchema> {
     make: (columns: Columns<S>) => R & { readonly [C in keyof K]?: never },
   ): Frame<Over<K, SchemaOf<R>>> {
     return new Frame(groupPlan(this.#input, this.#keys, make));
+  }
+}
+
+/** How long results are kept, and where. */
+export interface CacheOptions {
+  /** The folder of all results. @default ".pawl/cache" */
+  readonly folder?: string;
+  /** Bytes that all results together may take: what was used longest ago makes way. @default "10GB" */
+  readonly budget?: Size;
+  /**
+   * How old a result may be. Needed for tables and addresses of the web, which do not tell whether they have changed.
+   * @default any age, while the files it was made from are the same
+   */
+  readonly maxAge?: Duration;
+}
+
+/** A frame whose rows are kept on disk once they have been worked out. */
+export class CachedFrame<S extends FrameSchema = FrameSchema> extends Frame<S> implements AsyncDisposable {
+  readonly #input: PlanNode;
+  readonly #stage: CacheStage;
+
+  /** Not called by programs: use `frame.cache`. */
+  constructor(input: PlanNode, stage: CacheStage) {
+    super({ kind: "staged", name: "cache", inputs: [input], stage, fields: input.fields });
+    this.#input = input;
+    this.#stage = stage;
+  }
+
+  /** Removes the rows from disk. */
+  async remove(): Promise<void> {
+    await this.#stage.remove(this.#input);
+  }
+
+  /** Removes the rows from disk. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.remove();
   }
 }
 

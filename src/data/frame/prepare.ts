@@ -7,7 +7,7 @@ import { planIdentity } from "../read/identity.ts";
 import { type Needs, needsOf, withLeaves } from "../read/needed.ts";
 import { prepareScans } from "../read/prepare.ts";
 import type { ColumnField } from "../schema/column-type.ts";
-import { withBreaks } from "./deep-plan.ts";
+import { withBreaks, withCommonParts } from "./breaks.ts";
 import type { RunnableStage, StageContext, StagedFiles } from "./stage.ts";
 
 /** What a preparation works with. */
@@ -32,6 +32,7 @@ export class Preparation {
   readonly #options: PreparationOptions;
   readonly #plans: readonly PlanNode[];
   readonly #finished: (() => Promise<void>)[] = [];
+  readonly #released: (() => Promise<void>)[] = [];
   #prepared: Promise<ReadonlyMap<PlanNode, PlanNode>> | undefined;
   #stages = 0;
   #names: ReadonlyMap<string, string> = new Map();
@@ -59,26 +60,31 @@ export class Preparation {
     for (const finished of this.#finished.splice(0)) await finished();
   }
 
+  /** Gives back what stages have lent to the run. */
+  async released(): Promise<void> {
+    await Promise.all(this.#released.splice(0).map(async (released) => await released()));
+  }
+
   async #prepareAll(): Promise<ReadonlyMap<PlanNode, PlanNode>> {
     const { session, folder, limit, memory, signal } = this.#options;
     const originals = this.#plans;
     const together = await this.#withKept(bundle(originals));
-    const scans = await prepareScans(together.plan, { session, folder, limit, memory, signal });
+    const inputs = (together.plan as SqlPlanNode).inputs.map(({ plan }) => plan);
+    const common = bundle(inputs.length > 1 ? withCommonParts(inputs) : inputs);
+    const scans = await prepareScans(common, { session, folder, limit, memory, signal });
     this.#names = scans.names;
-    const staged = await this.#withStages(withBreaks(scans.plan), together.identities);
+    const staged = await this.#withStages(withBreaks(scans.plan), together.originals);
     const plans = (staged as SqlPlanNode).inputs;
     return new Map(originals.map((plan, index) => [plan, (plans[index] as (typeof plans)[number]).plan]));
   }
 
   /** The plan with what its stages have kept from before, and how to tell what the inputs of the others are. */
-  async #withKept(
-    plan: PlanNode,
-  ): Promise<{ plan: PlanNode; identities: Map<object, () => Promise<string>> }> {
+  async #withKept(plan: PlanNode): Promise<{ plan: PlanNode; originals: Map<object, readonly PlanNode[]> }> {
     const { signal } = this.#options;
-    const identities = new Map<object, () => Promise<string>>();
     const stages = nodesOf(plan).filter((node) => node.kind === "staged");
-    for (const { stage, inputs } of stages)
-      identities.set(stage, async () => await planIdentity(bundle(inputs), { signal }));
+    const originals = new Map<object, readonly PlanNode[]>(
+      stages.map(({ stage, inputs }) => [stage, inputs]),
+    );
     let current = plan;
     // From the results down: what lies only below a stage that is kept is not looked at.
     for (const original of stages.toReversed()) {
@@ -87,18 +93,15 @@ export class Preparation {
       const files =
         node === undefined ? null : await (stage as RunnableStage).kept?.(original.inputs, signal);
       if (files === null || files === undefined) continue;
-      if (files.finished !== undefined) this.#finished.push(files.finished);
+      this.#heed(files);
       const scan = scanOf(original.fields, files);
       current = withLeaves(current, (leaf) => (leaf === node ? scan : leaf));
     }
-    return { plan: current, identities };
+    return { plan: current, originals };
   }
 
   /** Runs the stages of a plan, those below before those above, and puts scans of their files in their place. */
-  async #withStages(
-    plan: PlanNode,
-    identities: ReadonlyMap<object, () => Promise<string>>,
-  ): Promise<PlanNode> {
+  async #withStages(plan: PlanNode, originals: ReadonlyMap<object, readonly PlanNode[]>): Promise<PlanNode> {
     const needs = needsOf(plan);
     const done = new Map<StagedNode, PlanNode>();
     for (const node of nodesOf(plan)) {
@@ -106,7 +109,7 @@ export class Preparation {
       const inputs = node.inputs.map((input) =>
         withLeaves(input, (leaf) => (leaf.kind === "staged" ? (done.get(leaf) ?? leaf) : leaf)),
       );
-      done.set(node, await this.#run(node, inputs, needs.get(node), identities.get(node.stage)));
+      done.set(node, await this.#run(node, inputs, needs.get(node), originals.get(node.stage)));
     }
     return withLeaves(plan, (leaf) => (leaf.kind === "staged" ? (done.get(leaf) ?? leaf) : leaf));
   }
@@ -115,7 +118,7 @@ export class Preparation {
     node: StagedNode,
     inputs: readonly PlanNode[],
     needs: Needs | undefined,
-    identity: (() => Promise<string>) | undefined,
+    original: readonly PlanNode[] | undefined,
   ): Promise<PlanNode> {
     const { session, folder: runFolder, memory, signal, report } = this.#options;
     signal.throwIfAborted();
@@ -130,14 +133,21 @@ export class Preparation {
       needed: {
         columns: wanted.map(({ name }) => name),
         where: null,
-        ...(identity === undefined ? {} : { identity }),
+        ...(original === undefined
+          ? {}
+          : { original, identity: async () => await planIdentity(bundle(original), { signal }) }),
       },
       ...(report === undefined ? {} : { onProgress: (done: number) => report(node.name, done) }),
     };
     const files = await (node.stage as RunnableStage).run(inputs, context);
     signal.throwIfAborted();
-    if (files.finished !== undefined) this.#finished.push(files.finished);
+    this.#heed(files);
     return scanOf(wanted, files);
+  }
+
+  #heed({ finished, released }: StagedFiles): void {
+    if (finished !== undefined) this.#finished.push(finished);
+    if (released !== undefined) this.#released.push(released);
   }
 }
 

@@ -13,7 +13,7 @@ import { Frame } from "./frame.ts";
 import type { Flat } from "./frame-types.ts";
 
 /** What all files of rows have in common. */
-export interface FilesOptions<H extends FrameSchema = FrameSchema, F extends string = string> {
+export interface ReadFilesOptions<H extends FrameSchema = FrameSchema, F extends string = string> {
   /**
    * Columns that come from folders such as `year=2024`, in addition to the schema.
    * @default none
@@ -27,8 +27,8 @@ export interface FilesOptions<H extends FrameSchema = FrameSchema, F extends str
 }
 
 /** How JSONL files are read. */
-export interface JsonlOptions<H extends FrameSchema = FrameSchema, F extends string = string>
-  extends FilesOptions<H, F> {
+export interface ReadJsonlOptions<H extends FrameSchema = FrameSchema, F extends string = string>
+  extends ReadFilesOptions<H, F> {
   /**
    * What becomes of a row with a value that does not fit its declared type, or that is null where the column is not nullable. `fail`: the run fails
    * and names the file, the line and the column. `quarantine`: the row is left out and handed to `onBadRows` of the run, which has to be given.
@@ -38,8 +38,8 @@ export interface JsonlOptions<H extends FrameSchema = FrameSchema, F extends str
 }
 
 /** How CSV files are read. */
-export interface CsvOptions<H extends FrameSchema = FrameSchema, F extends string = string>
-  extends JsonlOptions<H, F> {
+export interface ReadCsvOptions<H extends FrameSchema = FrameSchema, F extends string = string>
+  extends ReadJsonlOptions<H, F> {
   /** What parts the values of a line. @default "," */
   readonly delimiter?: string;
   /** What stands around a value with delimiters or line ends in it; null where nothing does. @default "\"" */
@@ -59,9 +59,9 @@ export type FilesSchema<S extends FrameSchema, H, F extends string> = Flat<
 
 type NoHive = Readonly<Record<never, never>>;
 
-const FILES: OptionNames<FilesOptions> = { hive: true, fileColumn: true };
-const JSONL: OptionNames<JsonlOptions> = { ...FILES, bad: true };
-const CSV: OptionNames<CsvOptions> = {
+const FILES: OptionNames<ReadFilesOptions> = { hive: true, fileColumn: true };
+const JSONL: OptionNames<ReadJsonlOptions> = { ...FILES, bad: true };
+const CSV: OptionNames<ReadCsvOptions> = {
   ...JSONL,
   delimiter: true,
   quote: true,
@@ -88,7 +88,7 @@ export function readCsv<
 >(
   locations: string | readonly string[],
   schema: S,
-  options: CsvOptions<H, F> = {},
+  options: ReadCsvOptions<H, F> = {},
 ): Frame<FilesSchema<S, H, F>> {
   assertOptions(options, CSV, "readCsv");
   const scan = scanOf("csv", locations, schema, options, "readCsv()");
@@ -112,7 +112,7 @@ export function readParquet<
 >(
   locations: string | readonly string[],
   schema: S,
-  options: FilesOptions<H, F> = {},
+  options: ReadFilesOptions<H, F> = {},
 ): Frame<FilesSchema<S, H, F>> {
   assertOptions(options, FILES, "readParquet");
   return new Frame(scanOf("parquet", locations, schema, options, "readParquet()"));
@@ -135,7 +135,7 @@ export function readJsonl<
 >(
   locations: string | readonly string[],
   schema: S,
-  options: JsonlOptions<H, F> = {},
+  options: ReadJsonlOptions<H, F> = {},
 ): Frame<FilesSchema<S, H, F>> {
   assertOptions(options, JSONL, "readJsonl");
   const scan = scanOf("jsonl", locations, schema, options, "readJsonl()");
@@ -146,7 +146,7 @@ function scanOf(
   format: FileScan["format"],
   locations: unknown,
   schema: FrameSchema,
-  { hive = {}, fileColumn }: FilesOptions,
+  { hive = {}, fileColumn }: ReadFilesOptions,
   verb: string,
 ): FileScan {
   const own = fieldsOf(schema, verb);
@@ -214,7 +214,7 @@ export function csvFormat({
   escape: escaping,
   header = true,
   nullText = "",
-}: CsvOptions): CsvFormat {
+}: ReadCsvOptions): CsvFormat {
   const character = (value: unknown, option: string, longest: number): string => {
     if (typeof value === "string" && value.length >= 1 && value.length <= longest && !/[\r\n\0]/.test(value))
       return value;

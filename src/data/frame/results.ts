@@ -1,3 +1,4 @@
+import { grouped } from "../../count-text.ts";
 import { PawlError } from "../../errors.ts";
 import { sizeText } from "../../sizes.ts";
 import type { Batch } from "../engine/contract.ts";
@@ -12,27 +13,45 @@ export async function collectRows(
   plan: PlanNode,
   options: FrameRunOptions,
 ): Promise<Record<string, unknown>[]> {
-  await using run = await openRun([plan], options, { holdsResult: true });
-  const { fields } = plan;
-  const rows: Record<string, unknown>[] = [];
-  let total = 0;
+  const [rows] = await collectAll([plan], options);
+  return rows as Record<string, unknown>[];
+}
+
+/** The rows of several plans, in one run: what they have in common is worked out once. */
+export async function collectAll(
+  plans: readonly PlanNode[],
+  options: FrameRunOptions,
+  onResult: () => void = () => {},
+): Promise<readonly Record<string, unknown>[][]> {
+  await using run = await openRun(plans, options, { holdsResult: true });
+  const results: Record<string, unknown>[][] = [];
   let held = 0;
-  for await (const batch of run.batches(plan)) {
-    total += batch.rows;
-    if (held > run.resultMemory) continue;
-    held += heldBytes(batch, fields);
-    // What is refused is counted to its end, so that the sentence can say how much it is.
-    if (held > run.resultMemory) rows.length = 0;
-    else for (const row of rowsOf(batch, fields)) rows.push(row);
+  for (const plan of plans) {
+    const { fields } = plan;
+    const rows: Record<string, unknown>[] = [];
+    let total = 0;
+    for await (const batch of run.batches(plan)) {
+      total += batch.rows;
+      if (held > run.resultMemory) continue;
+      held += heldBytes(batch, fields);
+      // What is refused is counted to its end, so that the sentence can say how much it is.
+      if (held > run.resultMemory) rows.length = 0;
+      else for (const row of rowsOf(batch, fields)) rows.push(row);
+    }
+    if (held > run.resultMemory) throw tooLarge(total, run.resultMemory);
+    if (rows.length !== total) throw new Error(`A result has ${rows.length} of ${total} rows`);
+    results.push(rows);
+    onResult();
   }
-  if (held > run.resultMemory)
-    throw new PawlError(
-      "data.too-large",
-      `The result has ${total.toLocaleString("en-US")} rows, which are more than the ${sizeText(run.resultMemory)} that collect() may hold: take some with head() or top(), go through rows(), write them to files, or give the run more memory.`,
-    );
-  if (rows.length !== total) throw new Error(`collect() has ${rows.length} of ${total} rows`);
   await run.finished();
-  return rows;
+  return results;
+}
+
+function tooLarge(rows: number, memory: number): PawlError {
+  return new PawlError(
+    "data.too-large",
+    `The result has ${grouped(rows)} rows, which are more than the ${sizeText(memory)} that collect() may hold: take some with head() or top(), go through rows(), write them to files, or give the run more memory.`,
+  );
 }
 
 /** How many rows a plan has. */

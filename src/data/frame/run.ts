@@ -127,6 +127,7 @@ export class FrameRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.session.close();
+      await this.#preparation.released();
     } finally {
       await this.#folder[Symbol.asyncDispose]();
     }

@@ -27,6 +27,8 @@ export interface StageContext {
     readonly where: ExpressionNode | null;
     /** Of the plans below: equal texts mean equal rows. */
     readonly identity?: () => Promise<string>;
+    /** The plans below as the program wrote them, before their files were made local. */
+    readonly original?: readonly PlanNode[];
   };
 }
 
@@ -38,4 +40,6 @@ export interface StagedFiles {
   readonly rows: number;
   /** Called when the whole result of the run is there, which needs the files no longer. */
   readonly finished?: () => Promise<void>;
+  /** Called when the run ends, however it ends: the files are not needed any more. */
+  readonly released?: () => Promise<void>;
 }

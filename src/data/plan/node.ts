@@ -223,6 +223,8 @@ export interface StagedNode {
 export interface Stage {
   /** Says what is run, for the hash of the plan: equal texts mean equal results. */
   readonly identity: string;
+  /** Whether its rows are those of its one input, so that what is not needed of it is not needed there either. */
+  readonly passesNeeds?: boolean;
 }
 
 /** The plans directly below a node. */

@@ -54,7 +54,7 @@ function passOn(node: PlanNode, needs: Needs, give: (node: PlanNode, needs: Need
     case "values":
       return;
     case "staged":
-      for (const input of node.inputs) below(input, null);
+      for (const input of node.inputs) give(input, node.stage.passesNeeds === true ? needs : ALL);
       return;
     case "filter":
       below(node.input, withColumns(columns, [node.where]), [...needs.where, ...conjunctsOf(node.where)]);
@@ -235,7 +235,7 @@ export function withLeaves(plan: PlanNode, replacement: (leaf: Leaf) => PlanNode
     if (original.kind === "scan" || original.kind === "table") return replacement(original);
     if (original.kind === "staged") {
       const other = replacement(original);
-      return other === original ? node : other;
+      return other === original && node !== original ? narrower(node) : other;
     }
     return node === original ? node : narrower(node);
   });
@@ -244,9 +244,13 @@ export function withLeaves(plan: PlanNode, replacement: (leaf: Leaf) => PlanNode
 /** A node without what its inputs do not have any more. */
 function narrower(node: PlanNode): PlanNode {
   switch (node.kind) {
+    case "staged": {
+      const [input] = node.inputs;
+      if (node.stage.passesNeeds !== true || input === undefined) return node;
+      return { ...node, fields: fieldsNamed(node, namesOf(input)) };
+    }
     case "scan":
     case "table":
-    case "staged":
     case "values":
     case "sql":
     case "group":
