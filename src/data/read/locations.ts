@@ -12,6 +12,7 @@ import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { nearNames } from "../../near-names.ts";
 import { isUrl, isWebUrl, urlScheme } from "../../url-scheme.ts";
+import { isWorkFolder, recoverTarget } from "../parts/work-folder.ts";
 import { escapeGlob, Glob, type GlobPart, isEntered, isGlob } from "./glob.ts";
 import type { BucketAddress, RemoteBuckets } from "./remote-buckets.ts";
 import { explainRemote } from "./remote-errors.ts";
@@ -222,7 +223,7 @@ function unescaped(text: string): string {
 async function local(location: string, options: FindOptions): Promise<readonly DataFile[]> {
   const { cwd, format } = options;
   const at = (name: string): DataFile => ({ name, place: { kind: "local", path: resolve(cwd, name) } });
-  const literal = await kindOf(resolve(cwd, location), location);
+  const literal = await present(location, cwd);
   if (literal === "file") return [at(location)];
   if (literal === "folder") {
     const folder = location.replace(/\/+$/, "") || "/";
@@ -237,9 +238,19 @@ async function local(location: string, options: FindOptions): Promise<readonly D
     throw await missing(location, cwd);
   }
   const glob = new Glob(location);
+  for (const { folder } of glob.alternatives) await present(folder.replace(/\/+$/, "") || "/", cwd);
   const names = await walkAll(glob, cwd, options.signal);
   if (names.length > 0) return names.map(at);
   throw await noLocalMatch(glob, cwd, format);
+}
+
+/** The same as `kindOf`, after what a writer was about to put in its place, and was killed, has been put back. */
+async function present(name: string, cwd: string): Promise<"file" | "folder" | null> {
+  const path = resolve(cwd, name);
+  const found = await kindOf(path, name);
+  if (found !== null) return found;
+  await recoverTarget(path);
+  return await kindOf(path, name);
 }
 
 /** What lies at a path: null where nothing does. Errors: `data.permission`, and `data.address` for what is neither file nor folder. */
@@ -309,7 +320,7 @@ async function* walk(
     return;
   }
   for (const { name, kind } of await entriesOf(path, folder)) {
-    if (!part.matches(name)) continue;
+    if (!part.matches(name) || isWorkFolder(name)) continue;
     const resolved = await resolvedKind(kind, join(path, name), folder + name);
     if (rest.length > 0) {
       if (resolved === "folder") yield* walk(to, `${folder}${name}/`, rest, within);

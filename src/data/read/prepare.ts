@@ -1,8 +1,9 @@
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { isUrl } from "../../url-scheme.ts";
 import type { EngineSession } from "../engine/contract.ts";
 import type { FileScan, PlanNode, TableScan } from "../plan/node.ts";
-import type { ColumnField } from "../schema/column-type.ts";
+import { type ColumnField, text } from "../schema/column-type.ts";
 import { testsOf } from "./conditions.ts";
 import { findDataFiles } from "./locations.ts";
 import { type Needs, needsOf, withLeaves } from "./needed.ts";
@@ -89,7 +90,37 @@ async function filesOf(
     scan.format === "parquet"
       ? await stageParquet(wanted, { columns: fileColumns(needed), tests: testsOfFiles(scan, tests) }, how)
       : await stageWhole(wanted, how);
-  return { scan: { ...needed, locations: files.map(({ path }) => path) }, files };
+  const local = { ...needed, locations: files.map(({ path }) => path) };
+  return { scan: withNames(local, files), files };
+}
+
+/** A scan whose column of files tells where they really are: of copies the name of what was copied. */
+function withNames(scan: FileScan, files: readonly StagedFile[]): PlanNode {
+  const { fileColumn, fields } = scan;
+  const isCopy = files.some(({ path, name }) => isUrl(name) && path !== name);
+  if (!isCopy || !fields.some(({ name }) => name === fileColumn) || fileColumn === null) return scan;
+  const names: PlanNode = {
+    kind: "values",
+    fields: [
+      { name: "path", type: text() },
+      { name: "name", type: text() },
+    ],
+    rows: files.map(({ path, name }) => [path, isUrl(name) ? name : path]),
+  };
+  return {
+    kind: "join",
+    left: scan,
+    right: names,
+    how: "inner",
+    on: [{ left: fileColumn, right: "path" }],
+    condition: null,
+    columns: fields.map(({ name }) =>
+      name === fileColumn
+        ? { name, from: "right" as const, column: "name" }
+        : { name, from: "left" as const, column: name },
+    ),
+    fields,
+  };
 }
 
 /** The columns that stand in the files themselves. */
