@@ -1066,7 +1066,7 @@ export const FUNCTIONS = {
     group: "time",
     signature: 'x.diff(earlier, "day")',
     meaning:
-      "How many whole units lie between the earlier and it: negative where it comes before. Units are year to millisecond. A number in JavaScript.",
+      "How many whole units lie between the earlier and it, counted from the earlier of both as `add` counts; negative where it comes before. Units are year to millisecond. A number in JavaScript.",
     example: ['lit("2026-03-01", date()).diff("2026-01-31", "month")', 1],
     engines:
       "`date_diff` of engines counts the boundaries that are crossed: DuckDB's dialect uses `date_sub`.",

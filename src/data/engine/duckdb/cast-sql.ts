@@ -11,9 +11,9 @@ export function castSql({ of, checked, type }: CastNode, sql: string): string {
   const name = duckdbType(type);
   const plain = (value: string) => `${checked ? "CAST" : "TRY_CAST"}(${value} AS ${name})`;
   if (from.kind === type.kind && from.kind !== "decimal") return sql;
+  if (from.kind === "json") return fromJson(type, checked, (body) => bound([sql], [of], body));
   if (type.kind === "text") return textSql(from, sql, checked);
   if (from.kind === "text") return fromText(type, checked, (body) => bound([sql], [of], body));
-  if (from.kind === "json") return fromJson(type, checked, (body) => bound([sql], [of], body));
   if (castRule(from, type) === "free") return type.kind === "json" ? `to_json(${sql})` : plain(sql);
   // A fraction is not dropped, and digits are not rounded away: such a value is turned into a text whose cast fails and shows it.
   const fits = wholeTest(from, type);

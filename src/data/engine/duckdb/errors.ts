@@ -74,7 +74,8 @@ export function engineError(thrown: unknown, memory: number): unknown {
   if (kind === "Conversion Error" && cast !== null)
     return new PawlError(
       "data.cast",
-      `${JSON.stringify(cast[1])} is not ${article(typeName((cast[2] ?? "").trim()))}: use tryCast() for null instead.`,
+      // Casts of ours say in brackets what a value is not, which the sentence says by itself.
+      `${JSON.stringify((cast[1] ?? "").replace(/ \(not [a-z0-9]+\)$/, ""))} is not ${article(typeName((cast[2] ?? "").trim()))}: use tryCast() for null instead.`,
       options,
     );
   const range =
