@@ -132,7 +132,15 @@ function roundSql([one = ""]: readonly string[], node: CallNode): string {
   const { type } = node.arguments[0] as ExpressionNode;
   const digits = Number(option(node, "digits"));
   const result = duckdbType(node.type);
-  if (isFloat(type.kind)) return `round(${double(one)}, ${digits})`;
+  // Before the point, DuckDB rounds what is not finite to zero.
+  if (isFloat(type.kind))
+    return digits >= 0
+      ? `round(${double(one)}, ${digits})`
+      : withArgs(
+          [double(one)],
+          node,
+          (v = "") => `CASE WHEN isfinite(${v}) THEN round(${v}, ${digits}) ELSE ${v} END`,
+        );
   // DuckDB wraps whole numbers that round up beyond their type, and decimals may need a digit more.
   if (isInteger(type.kind))
     return digits >= 0
