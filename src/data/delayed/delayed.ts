@@ -48,11 +48,21 @@ export interface Delayed<out T> {
   graph(format: GraphFormat): string;
 }
 
-/** What a delayed call takes in the place of a `T`: one, a delayed one, or an array or object with delayed values in it. */
-export type Delayable<T> =
+/** One less, for the compiler. */
+type Less = readonly [never, 0, 1, 2, 3];
+
+/**
+ * What a delayed call takes in the place of a `T`: one, a delayed one, or an array or object with delayed values in it. The compiler looks
+ * four levels deep, since types such as that of JSON have no end.
+ */
+export type Delayable<T, Levels extends number = 4> =
   | T
   | Delayed<T>
-  | (T extends object ? { readonly [K in keyof T]: Delayable<T[K]> } : never);
+  | (Levels extends 0
+      ? never
+      : T extends object
+        ? { readonly [K in keyof T]: Delayable<T[K], Less[Levels]> }
+        : never);
 
 /** How a function is delayed. */
 export interface DelayedOptions<A extends readonly unknown[]> {

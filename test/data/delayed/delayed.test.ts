@@ -290,6 +290,18 @@ suite("a graph of delayed calls", () => {
     assert.ok((waiting[1] ?? 0) <= 9, `${waiting[1]}`);
   });
 
+  test("in a pool of processes it is the same", async () => {
+    await using processes = new Pool({ isolate: "process", workers: 1 });
+    const nested = echo({ list: [square(2), new Uint8Array([1])] });
+    assert.deepEqual(await nested.compute({ pool: processes }), { list: [4, new Uint8Array([1])] });
+    const failing = delayed((x: number): number => {
+      throw new RangeError(`${x} is too much`);
+    });
+    await assert.rejects(failing(3).compute({ pool: processes }), {
+      message: "The delayed failing failed: 3 is too much.",
+    });
+  });
+
   test("progress counts to the end", async () => {
     const told: { done: number; total: number }[] = [];
     await add(square(1), square(2)).compute({ pool, onProgress: (progress) => void told.push(progress) });
@@ -351,6 +363,32 @@ test("what cannot be is refused where it is given", async () => {
 test("a delayed value says what it is, and cannot be sent anywhere", () => {
   assert.equal(inspect(square(1)), "Delayed(square)");
   assert.throws(() => structuredClone(square(1)), { name: "DataCloneError" });
+});
+
+test("types: types without an end, optional and rest arguments, unions and any are taken as they are", () => {
+  type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+  const json = delayed((x: Json) => x, { name: "json" });
+  const many = delayed(
+    (x: Map<string, number>, _y?: Float64Array, ...rest: number[]) => x.size + rest.length,
+    {
+      name: "many",
+    },
+  );
+  const pair = delayed((x: readonly [number, string]) => x[0], { name: "pair" });
+  const anything = delayed((x: unknown) => x, { name: "anything" });
+  // biome-ignore lint/suspicious/noExplicitAny: it is what is tested.
+  const any = delayed((x: any) => x as unknown, { name: "any" });
+  const made: Delayed<number> = delayed(() => 1, { name: "made" })();
+  const all: readonly Delayed<unknown>[] = [
+    json({ a: [1, { b: json("x") }] }),
+    json(json(1)),
+    many(new Map([["a", 1]]), new Float64Array(3), 1, made),
+    many(new Map()),
+    pair([made, "x"]),
+    anything({ deep: [made] }),
+    any(made),
+  ];
+  assert.equal(all.length, 7);
 });
 
 test("types: an argument takes a value or a delayed one, and a result has the type of its function", () => {
