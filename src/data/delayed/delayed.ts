@@ -68,7 +68,7 @@ export type Delayable<T, Levels extends number = 4> =
 export interface DelayedOptions<A extends readonly unknown[]> {
   /**
    * What its calls are called in errors and in pictures.
-   * @default the name of the function
+   * @default the name of the function, or the beginning of its text
    */
   readonly name?: string;
   /**
@@ -101,7 +101,7 @@ export function delayed<A extends readonly unknown[], R>(
 ): (...args: { [K in keyof A]: Delayable<A[K]> }) => Delayed<Awaited<R>> {
   assertOptions(options, { name: true, key: true }, "delayed");
   referenceTo(fn as AnyFunction, "delayed");
-  const { name = fn.name || "(anonymous)", key } = options;
+  const { name = nameOf(fn), key } = options;
   if (typeof name !== "string") refuse("name", "a text", name);
   if (key !== undefined && typeof key !== "function") refuse("key", "a function", key);
   const make = (args: readonly unknown[]) =>
@@ -118,6 +118,17 @@ export function delayed<A extends readonly unknown[], R>(
     known.set(text, made);
     return made;
   };
+}
+
+/** Characters of the text of a function without a name that stand for it. */
+const SHOWN_TEXT = 40;
+
+function nameOf(fn: unknown): string {
+  if (typeof fn !== "function") return "";
+  // A class may have a static member of that name.
+  if (typeof fn.name === "string" && fn.name !== "") return fn.name;
+  const text = Function.prototype.toString.call(fn).replace(/\s+/g, " ");
+  return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT).toWellFormed()}…` : text;
 }
 
 function refuse(option: string, wanted: string, given: unknown): never {
