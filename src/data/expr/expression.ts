@@ -51,6 +51,7 @@ import type {
   OrderLike,
   RangeEnd,
   RowOrder,
+  StepUnit,
   TimeSpan,
   TimeUnit,
   TypeOf,
@@ -302,6 +303,20 @@ export class BuiltExpression implements Expression {
       );
     const from = literalOf(origin, type.notNull(), "The origin of timeBucket()").value;
     return call("timeBucket", [this], { microseconds, origin: String(from) });
+  }
+
+  stepsTo(last: unknown, size: Duration | StepUnit): BuiltExpression {
+    const { type } = this.node;
+    assertArgument(this.node, "day", "stepsTo()");
+    const months = typeof size === "string" ? STEP_MONTHS.get(size) : undefined;
+    if (months !== undefined) return call("stepsTo", [this, last], { months });
+    const microseconds = Math.round(finiteMilliseconds(size as Duration, "The size of stepsTo()") * 1000);
+    if (microseconds < 1 || (type.kind === "date" && microseconds % DAY_MICROSECONDS !== 0))
+      throw new PawlError(
+        "data.argument",
+        `stepsTo() needs a duration${type.kind === "date" ? " of whole days" : " that is not zero"}, not ${quoted(size)}.`,
+      );
+    return call("stepsTo", [this, last], { microseconds });
   }
 
   get(index: number): BuiltExpression {
@@ -826,6 +841,12 @@ const TIME_UNITS: readonly TimeUnit[] = [
 const EPOCH_UNITS: readonly EpochUnit[] = ["second", "millisecond", "microsecond"];
 const NUMBER_FORMAT: OptionNames<NumberFormat> = { digits: true, thousands: true };
 const DAY_MICROSECONDS = 86_400_000_000;
+
+const STEP_MONTHS: ReadonlyMap<string, number> = new Map<StepUnit, number>([
+  ["month", 1],
+  ["quarter", 3],
+  ["year", 12],
+]);
 
 const SPAN: OptionNames<TimeSpan> = {
   years: true,

@@ -1134,6 +1134,19 @@ export const FUNCTIONS = {
     takes: ["day"],
     result: first,
   },
+  stepsTo: {
+    group: "time",
+    signature: 'x.stepsTo(last, "1h")',
+    meaning:
+      "The list of it and what follows after each duration, or each month, quarter or year, up to the last; ten million of them at most.",
+    example: [
+      'lit("2026-01-31", date()).stepsTo("2026-02-02", "1d")',
+      ["2026-01-31", "2026-02-01", "2026-02-02"],
+    ],
+    engines: "DuckDB's `generate_series` of dates gives moments: the dialect casts them back.",
+    takes: ["day", "like"],
+    result: (types) => type.list(first(types).notNull()),
+  },
   listLength: {
     group: "list",
     signature: "x.length()",

@@ -18,6 +18,9 @@ import type { ExpressionNode, SortKey } from "./node.ts";
 /** Whether an expression has a value for each row, or one for the rows of a group. */
 export type Form = "row" | "group";
 
+/** Steps of a calendar that are no duration. */
+export type StepUnit = "month" | "quarter" | "year";
+
 /** Any type of column. */
 export type AnyType = ColumnType;
 
@@ -687,6 +690,15 @@ export interface TemporalExpression<T extends AnyType, F extends Form> extends O
   epoch(this: Days, unit: EpochUnit): NumberExpression<Int64<T["isNullable"]>, F>;
   /** The beginning of the stretch of a duration such as `"15m"` that it falls into; stretches are laid from the origin on. */
   timeBucket(this: Days, size: Duration, origin?: string | Date): TemporalExpression<T, F>;
+  /** The list of it and what follows after each duration, or each month, quarter or year, up to the last; ten million of them at most. */
+  stepsTo<const O extends Operand<T>>(
+    this: Days,
+    last: O,
+    size: Duration | StepUnit,
+  ): ListExpression<
+    ColumnType<"list", ListOf<WithNull<T, false>>, Either<T["isNullable"], NullOf<O>>, WithNull<T, false>>,
+    F
+  >;
 }
 
 /** The type of a list's elements. */

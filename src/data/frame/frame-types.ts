@@ -117,6 +117,11 @@ export type SamePairs<C extends string> = { readonly [K in C]: K };
 export type ListElement<T extends ColumnType> =
   NonNullable<ValueOf<T>> extends ListOf<infer E> ? E : ColumnType;
 
+/** The names of columns that are numbers. */
+export type NumberColumn<S extends FrameSchema> = {
+  [C in keyof S & string]: S[C]["kind"] extends NumberKind ? C : never;
+}[keyof S & string];
+
 /** The names of columns that are lists. */
 export type ColumnOfLists<S extends FrameSchema> = {
   [C in keyof S & string]: S[C]["kind"] extends "list" ? C : never;

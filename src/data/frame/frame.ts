@@ -6,12 +6,14 @@ import { bytes, type Size } from "../../sizes.ts";
 import type { Batch } from "../engine/contract.ts";
 import { type Columns, columnsProxy, fieldNamed } from "../expr/columns.ts";
 import {
+  aggregate,
   BuiltExpression,
   type Condition,
   count,
   type Expression,
   type ExpressionLike,
   type OrderLike,
+  type WithNull,
 } from "../expr/expression.ts";
 import type { NamedExpression } from "../expr/node.ts";
 import type { GraphFormat } from "../graph/description.ts";
@@ -22,12 +24,14 @@ import {
   type ColumnType,
   type FrameSchema,
   fieldsOf,
+  isNumber,
   type Row,
   type text,
   typeText,
   type ValueOf,
 } from "../schema/column-type.ts";
 import { CacheStage, defaultCacheFolder } from "./cache.ts";
+import { type FillGapsOptions, fillGapsPlan } from "./fill-gaps.ts";
 import type {
   ColumnOfLists,
   Exploded,
@@ -38,6 +42,7 @@ import type {
   NoClash,
   NotNull,
   Nullable,
+  NumberColumn,
   Over,
   Renamed,
   SameColumns,
@@ -52,6 +57,7 @@ import { type AsofOptions, asofPlan, crossPlan, type JoinOptions, joinPlan } fro
 import { type PivotOptions, pivotPlan, type UnpivotOptions, unpivotPlan } from "./pivot-plan.ts";
 import { collectRows, countRows, frameBatches, frameRows } from "./results.ts";
 import type { FrameRunOptions } from "./run.ts";
+import { type SummarySchema, summaryPlan } from "./summary.ts";
 import {
   columnNamed,
   columnNode,
@@ -604,6 +610,56 @@ export class Frame<S extends FrameSchema = FrameSchema> {
       declared.map(({ name }) => columnNamed(name, this.fields)),
       "as()",
     );
+  }
+
+  /**
+   * A row for every step of time from the first to the last: all rows as they are, and for each step that has none a row with nulls; with `by`, for
+   * every combination of those columns.
+   *
+   * @example
+   * ```ts
+   * const days = fromRows({ day: date(), n: int32() }, [{ day: "2026-01-01", n: 5 }, { day: "2026-01-03", n: 7 }]);
+   * const whole = await days.fillGaps({ column: "day", every: "1d" }).fillNull({ n: 0 }).sort("day").collect();
+   * console.log(whole.map(({ n }) => n)); // [ 5, 0, 7 ]
+   * ```
+   */
+  fillGaps<const C extends keyof S & string, const B extends keyof S & string = never>(
+    options: FillGapsOptions<C, B>,
+  ): Frame<{ readonly [K in keyof S]: K extends C | B ? S[K] : WithNull<S[K], true> }> {
+    return new Frame(fillGapsPlan(this.#plan, options));
+  }
+
+  /**
+   * A row for each column: how many values and nulls it has, how many differ, and, of numbers, their mean, spread and quartiles.
+   *
+   * @example
+   * ```ts
+   * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }, { user: "bob", amount: 300 }]);
+   * const rows = await sales.describe().collect();
+   * console.log(rows[1]?.mean); // 156
+   * ```
+   */
+  describe(): Frame<SummarySchema> {
+    return new Frame(summaryPlan(this.#plan));
+  }
+
+  /** The correlation of two columns of numbers; null for fewer than two rows, or where one does not vary. */
+  async corr(
+    one: NumberColumn<S>,
+    other: NumberColumn<S>,
+    options: FrameRunOptions = {},
+  ): Promise<number | null> {
+    const of = [one, other].map((name) => {
+      const { type } = fieldNamed(name, this.fields);
+      if (isNumber(type.kind)) return columnNode(name, this.fields);
+      throw new PawlError(
+        "data.types",
+        `corr() needs columns of numbers, and ${quoted(name)} is ${typeText(type)}.`,
+      );
+    });
+    const plan = groupPlan(this.#plan, [], () => ({ corr: aggregate("corr", of) }));
+    const [row] = await collectRows(plan, options);
+    return row?.corr as number | null;
   }
 
   /**

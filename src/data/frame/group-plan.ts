@@ -1,7 +1,7 @@
 import { quoted, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { columnsProxy } from "../expr/columns.ts";
-import { isAggregate, type NamedExpression } from "../expr/node.ts";
+import { columnsOutsideAggregates, isAggregate, type NamedExpression } from "../expr/node.ts";
 import type { AggregatePlanNode, PlanNode } from "../plan/node.ts";
 import { fieldsOfColumns, isCallback, namedOf, refuseWindow } from "./verbs.ts";
 
@@ -34,6 +34,14 @@ export function groupPlan(
         `agg() needs one value for each group, and ${quoted(name)} has one for each row: use sum(), max() or another aggregate.`,
       );
   }
+  const byKey = new Set(keys.flatMap(({ expression: key }) => (key.kind === "column" ? [key.name] : [])));
+  for (const { name, expression } of aggregates)
+    for (const column of columnsOutsideAggregates(expression))
+      if (!byKey.has(column))
+        throw new PawlError(
+          "data.aggregate",
+          `agg() needs one value for each group, and ${quoted(name)} takes the column ${quoted(column)} of each row beside its aggregates: make it a key, or take one of its values with any().`,
+        );
   const columns = [...keys, ...aggregates];
   if (columns.length === 0) throw new PawlError("data.argument", "agg() needs at least one aggregate.");
   return { kind: "group", input, keys, aggregates, fields: fieldsOfColumns(columns) };

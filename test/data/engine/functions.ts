@@ -968,6 +968,15 @@ given("timeBucket of dates", D, (a) => a.timeBucket("7d"), [
   ["1969-12-31", "1969-12-25"],
 ]);
 
+given("stepsTo", D, (a) => a.stepsTo("2026-02-02", "1d"), [
+  ["2026-01-31", ["2026-01-31", "2026-02-01", "2026-02-02"]],
+  ["2026-02-03", []],
+  [null, null],
+]);
+given("stepsTo by months", TZ, (a) => a.stepsTo("2026-04-15T00:00:00Z", "month"), [
+  ["2026-01-31T00:00:00Z", ["2026-01-31T00:00:00Z", "2026-02-28T00:00:00Z", "2026-03-31T00:00:00Z"]],
+]);
+
 // Lists, structs and JSON.
 given("length of lists", LI, (a) => a.length(), [
   [[1, null], 2],

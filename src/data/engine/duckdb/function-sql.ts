@@ -250,6 +250,28 @@ function timeBucketSql([one = ""]: readonly string[], node: CallNode): string {
   return `CAST(time_bucket(to_microseconds(${option(node, "microseconds")}), CAST(${one} AS ${wide}), CAST(${quotedOption(node, "origin")} AS ${wide})) AS ${type})`;
 }
 
+/** More elements than this are a mistake in the size of a step, and would take all of the memory. */
+const MOST_STEPS = 10_000_000;
+
+function stepsToSql(args: readonly string[], node: CallNode): string {
+  const element = node.type.of as ColumnType;
+  const wide = element.kind === "date" ? "TIMESTAMP" : duckdbType(element);
+  const months = node.options?.months;
+  const size =
+    months === undefined ? Number(option(node, "microseconds")) : Number(months) * 28 * 86_400_000_000;
+  // A month after another is counted from the first, so that the last days of months come back after a short one.
+  const steps = (first: string, last: string) =>
+    months === undefined
+      ? `generate_series(${first}, ${last}, to_microseconds(${option(node, "microseconds")}))`
+      : `list_filter(list_transform(range(0, date_diff('month', ${first}, ${last}) // ${months} + 1), lambda i: ${first} + to_months(CAST(i * ${months} AS INTEGER))), lambda x: x <= ${last})`;
+  return withArgs(
+    args.map((arg) => `CAST(${arg} AS ${wide})`),
+    node,
+    (first = "", last = "") =>
+      `CASE WHEN (epoch_us(${last}) - epoch_us(${first})) // ${size} > ${MOST_STEPS} THEN error('stepsTo() would make more than ten million steps: take longer ones') ELSE CAST(${steps(first, last)} AS ${duckdbType(node.type)}) END`,
+  );
+}
+
 /** What stands at a path, by a JSON pointer. */
 function atSql([one = ""]: readonly string[], node: CallNode): string {
   const path = listOption(node, "path")
@@ -435,6 +457,7 @@ export const FUNCTION_SQL: Readonly<Record<FunctionName, Translate>> = {
   fromEpoch: ([one], node) =>
     `make_timestamptz(CAST(${one} AS BIGINT) * ${EPOCH.get(option(node, "unit")) ?? 1})`,
   timeBucket: timeBucketSql,
+  stepsTo: stepsToSql,
   listLength: small("len"),
   listGet: ([one], node) => {
     const index = Number(option(node, "index"));
