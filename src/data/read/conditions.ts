@@ -16,6 +16,9 @@ const FLIPPED = { eq: "eq", lt: "gt", le: "ge", gt: "lt", ge: "le" } as const;
  */
 export function testsOf(conditions: readonly ExpressionNode[]): readonly ColumnTest[] {
   return conditions.flatMap(conjunctsOf).flatMap((node) => {
+    const [column, low, high] = node.kind === "call" && node.function === "between" ? node.arguments : [];
+    if (column?.kind === "column" && low?.kind === "literal" && high?.kind === "literal")
+      return [compared(column, "ge", low), compared(column, "le", high)].filter((test) => test !== null);
     const test = testOf(node);
     return test === null ? [] : [test];
   });
@@ -45,6 +48,8 @@ function testOf(node: ExpressionNode): ColumnTest | null {
     }
     case "isNull":
       return first?.kind === "column" ? { column: first.name, op: "isNull" } : null;
+    case "isNotNull":
+      return first?.kind === "column" ? { column: first.name, op: "notNull" } : null;
     case "not": {
       const isNull = first?.kind === "call" && first.function === "isNull" ? first.arguments[0] : undefined;
       return isNull?.kind === "column" ? { column: isNull.name, op: "notNull" } : null;
@@ -73,6 +78,7 @@ function comparable({ type: { kind } }: ColumnNode, { value, type }: LiteralNode
     if (kind === "float32" && Math.fround(number) !== number) return null;
     return { kind: "float", value: number };
   }
+  if (kind === "decimal") return isWhole || type.kind === kind ? decimalOf(String(value)) : null;
   if (type.kind !== kind) return null;
   if (kind === "text") return { kind, value: String(value) };
   if (kind === "bool") return typeof value === "boolean" ? { kind: "boolean", value } : null;
@@ -85,6 +91,13 @@ function comparable({ type: { kind } }: ColumnNode, { value, type }: LiteralNode
     return micros === null ? null : { kind, value: micros };
   }
   return null;
+}
+
+function decimalOf(text: string): Comparable | null {
+  const [, whole, fraction = ""] = /^([+-]?\d+)(?:\.(\d+))?$/.exec(text) ?? [];
+  return whole === undefined
+    ? null
+    : { kind: "decimal", value: BigInt(whole + fraction), scale: fraction.length };
 }
 
 const DAY_MICROS = 86_400_000_000n;

@@ -273,7 +273,7 @@ export function conditionSql(node: ExpressionNode, table: ReadableTable): string
   if (node.kind === "column") return node.type.kind === "bool" ? columnSql(node, table, "equal") : null;
   if (node.kind === "literal") return typeof node.value === "boolean" ? String(node.value) : null;
   if (node.kind !== "call") return null;
-  const [first, second] = node.arguments;
+  const [first, second, third] = node.arguments;
   const operator = OPERATORS.get(node.function);
   if (operator !== undefined) {
     const isEquality = operator === "=" || operator === "<>";
@@ -295,18 +295,35 @@ export function conditionSql(node: ExpressionNode, table: ReadableTable): string
       const inner = first === undefined ? null : conditionSql(first, table);
       return inner === null ? null : `NOT (${inner})`;
     }
-    case "isNull": {
+    case "isNull":
+    case "isNotNull": {
       const column = first?.kind === "column" ? columnSql(first, table, "null") : null;
-      return column === null ? null : `${column} IS NULL`;
+      return column === null ? null : `${column} IS ${node.function === "isNull" ? "" : "NOT "}NULL`;
     }
-    case "in": {
+    case "between": {
+      const column = operandSql(first, second, table, false);
+      const [low, high] = [operandSql(second, first, table, false), operandSql(third, first, table, false)];
+      return column === null || low === null || high === null ? null : `${column} BETWEEN ${low} AND ${high}`;
+    }
+    case "startsWith": {
+      const [column, beginning] = [
+        operandSql(first, second, table, true),
+        operandSql(second, first, table, true),
+      ];
+      const isText = first?.type.kind === "text";
+      return column === null || beginning === null || !isText
+        ? null
+        : `pg_catalog.starts_with(${column}, ${beginning})`;
+    }
+    case "in":
+    case "notIn": {
       const parts = node.arguments.map((each, at) =>
         operandSql(each, at === 0 ? second : first, table, true),
       );
       const known = parts.filter((each) => each !== null);
       const [column, ...values] = known;
       if (known.length < parts.length || column === undefined || values.length === 0) return null;
-      return `${column} IN (${values.join(", ")})`;
+      return `${column} ${node.function === "in" ? "" : "NOT "}IN (${values.join(", ")})`;
     }
     default:
       return null;

@@ -22,7 +22,7 @@ before(async () => {
     `COPY (SELECT i::INTEGER AS id, (i * 7919 % 1000)::BIGINT AS big, CASE WHEN i % 11 = 0 THEN NULL ELSE i / 8 END::DOUBLE AS amount,
       CASE WHEN i >= 16384 THEN NULL ELSE 'user ' || lpad((i // 100)::VARCHAR, 4, '0') END AS "User é", DATE '2024-01-01' + (i // 500)::INTEGER AS day,
       TIMESTAMP '1969-12-31 23:00:00' + to_seconds(i) AS at, TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_seconds(i) AS moment, i % 3 = 0 AS flag,
-      (i - 10000)::USMALLINT // 1 AS small, {'a': i, 'b': [i, NULL, i + 1]} AS nested, [i::VARCHAR] AS list, (i / 100)::DECIMAL(9, 2) AS price
+      (i - 10000)::USMALLINT // 1 AS small, {'a': i, 'b': [i, NULL, i + 1]} AS nested, [i::VARCHAR] AS list, ((i - 20000) / 100)::DECIMAL(9, 2) AS price, ((i - 20000) / 100)::DECIMAL(38, 4) AS huge
       FROM range(10000, ${ROWS + 10_000}) AS r(i)) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 2048, COMPRESSION zstd)`,
   );
   file = readFileSync(path);
@@ -103,6 +103,13 @@ describe("a part of a Parquet file", () => {
           value: value("timestamptz", microsOf(at, true) as bigint),
         };
       }),
+      fc.integer({ min: -11_000, max: 11_000 }).chain((n) =>
+        fc.constantFrom("price", "huge").map((column) => ({
+          column,
+          sql: `${n / 100}`,
+          value: { kind: "decimal" as const, value: BigInt(n), scale: 2 },
+        })),
+      ),
       fc.boolean().map((is) => ({ column: "flag", sql: String(is), value: value("boolean", is) })),
     );
     const operators = { eq: "=", lt: "<", le: "<=", gt: ">", ge: ">=" } as const;

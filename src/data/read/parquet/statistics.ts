@@ -7,6 +7,8 @@ export type Comparable =
   | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "text"; readonly value: string }
   | { readonly kind: "boolean"; readonly value: boolean }
+  /** The digits without a point, `scale` of which stand behind it. */
+  | { readonly kind: "decimal"; readonly value: bigint; readonly scale: number }
   /** Days since 1970. */
   | { readonly kind: "date"; readonly value: bigint }
   /** Microseconds since 1970. */
@@ -48,6 +50,8 @@ interface Kind {
   /** Nanoseconds that one unit of ours has of its own; 1 where they are the same. */
   readonly divide: bigint;
   readonly multiply: bigint;
+  /** Digits behind the point of a decimal. */
+  readonly scale: number;
   /** Whether the fields of old, which were compared as signed numbers, mean the same. */
   readonly mayBeOld: boolean;
 }
@@ -57,9 +61,16 @@ type Operator = "eq" | "lt" | "le" | "gt" | "ge";
 function isOutside(kind: Kind, statistics: ThriftStruct, op: Operator, value: Comparable): boolean {
   if (value.kind !== kind.kind) return false;
   if (kind.kind === "text") return isTextOutside(statistics, op, value.value as string);
-  const min = decoded(kind, statistics, "min");
-  const max = decoded(kind, statistics, "max");
-  const wanted = value.value;
+  let min = decoded(kind, statistics, "min");
+  let max = decoded(kind, statistics, "max");
+  let wanted = value.value;
+  if (value.kind === "decimal") {
+    const scale = Math.max(value.scale, kind.scale);
+    wanted = value.value * 10n ** BigInt(scale - value.scale);
+    const factor = 10n ** BigInt(scale - kind.scale);
+    if (typeof min === "bigint") min *= factor;
+    if (typeof max === "bigint") max *= factor;
+  }
   if (typeof wanted === "number" && Number.isNaN(wanted)) return false;
   // A NaN is greater than every number, and stands in no statistics.
   const mayHoldMore = kind.kind === "float";
@@ -126,6 +137,7 @@ function bytesOf(statistics: ThriftStruct, id: number): Buffer | null {
 const TYPE = { boolean: 0, int32: 1, int64: 2, float: 4, double: 5, bytes: 6 };
 const CONVERTED = {
   utf8: 0,
+  decimal: 5,
   date: 6,
   timestampMillis: 9,
   timestampMicros: 10,
@@ -134,7 +146,7 @@ const CONVERTED = {
   int8: 15,
   int64: 18,
 };
-const LOGICAL = { string: 1, date: 6, timestamp: 8, integer: 10 };
+const LOGICAL = { string: 1, decimal: 5, date: 6, timestamp: 8, integer: 10 };
 
 const int32 = (bytes: Buffer) => (bytes.length === 4 ? BigInt(bytes.readInt32LE(0)) : null);
 const int64 = (bytes: Buffer) => (bytes.length === 8 ? bytes.readBigInt64LE(0) : null);
@@ -150,8 +162,11 @@ function kindOf(element: ThriftStruct): Kind | null {
     decode,
     divide: 1n,
     multiply: 1n,
+    scale: 0,
     mayBeOld,
   });
+  const scale = decimalScaleOf(element, logical, converted);
+  if (scale !== null) return { ...plain("decimal", decimalDecoder(type), false), scale };
   if (type === TYPE.boolean) return plain("boolean", (bytes) => (bytes.length === 1 ? bytes[0] === 1 : null));
   if (type === TYPE.float)
     return plain("float", (bytes) => (bytes.length === 4 ? bytes.readFloatLE(0) : null));
@@ -179,13 +194,33 @@ function kindOf(element: ThriftStruct): Kind | null {
   return isUnsigned ? plain("int", type === TYPE.int32 ? uint32 : uint64, false) : plain("int", signed);
 }
 
+/** Digits behind the point; null of what is not a decimal. */
+function decimalScaleOf(
+  element: ThriftStruct,
+  logical: ReturnType<typeof logicalOf>,
+  converted: number | null,
+): number | null {
+  if (logical?.id === LOGICAL.decimal) return number(logical.struct, 1) ?? 0;
+  return logical === null && converted === CONVERTED.decimal ? (number(element, ELEMENT.scale) ?? 0) : null;
+}
+
+/** Decimals are whole numbers, or bytes of one in two's complement, the highest first. */
+function decimalDecoder(type: number | null): Kind["decode"] {
+  if (type === TYPE.int32) return int32;
+  if (type === TYPE.int64) return int64;
+  return (bytes) =>
+    bytes.length === 0 || bytes.length > 32
+      ? null
+      : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString("hex")}`));
+}
+
 function timestampKind(struct: ThriftStruct, decode: Kind["decode"]): Kind | null {
   const unit = struct.get(2)?.value;
   const [id] = unit instanceof Map ? unit.keys() : [];
   const kind = struct.get(1)?.value === true ? "timestamptz" : "timestamp";
-  if (id === 1) return { kind, decode, multiply: 1000n, divide: 1n, mayBeOld: true };
-  if (id === 2) return { kind, decode, multiply: 1n, divide: 1n, mayBeOld: true };
-  if (id === 3) return { kind, decode, multiply: 1n, divide: 1000n, mayBeOld: true };
+  if (id === 1) return { kind, decode, multiply: 1000n, divide: 1n, scale: 0, mayBeOld: true };
+  if (id === 2) return { kind, decode, multiply: 1n, divide: 1n, scale: 0, mayBeOld: true };
+  if (id === 3) return { kind, decode, multiply: 1n, divide: 1000n, scale: 0, mayBeOld: true };
   return null;
 }
 

@@ -1,0 +1,28 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { TestServer } from "../test/connect/postgres/server.ts";
+import { stageTable } from "../src/data/read/postgres-table.ts";
+import { describeTable } from "../src/data/read/read-table.ts";
+import { StagingArea } from "../src/data/read/staging-area.ts";
+import * as t from "../src/data/schema/column-type.ts";
+import pg from "pg";
+const server = await TestServer.shared();
+const c = new pg.Client({ connectionString: server.url }); await c.connect();
+await c.query(`create domain money2 as numeric(12,2); create type mood as enum('ok','bad');
+create table t (id int primary key, b bool, s int2, big int8, r float4, d float8, n numeric, n2 numeric(10,3), m money2, txt text, v varchar(5), ch char(4), by bytea, day date, ti time, ts timestamp, tz timestamptz, j json, jb jsonb, u uuid, arr int[], tarr text[], iv interval, mo mood, "we""ird" text, neg numeric(3,-2));
+insert into t values (1,true,1,9007199254740993,1.1,0.1,123456789012345678901234567890.5,1.5,2.25,'a "q", x'||E'\\n'||'\\N','abc','ab','\\x00ff5c','2024-01-31','10:30:00.5','2024-01-31 10:00:00.123456','2024-01-31 10:00:00+02','{"a":1}','{"a":[1,null]}','a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11','{1,NULL,3}','{a,"b,c",NULL}','1 day','ok','',1200),
+(2,null,null,null,'NaN','Infinity',null,null,null,'',null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null);`);
+console.log((await describeTable(server.url, "t")).map(f=>`${f.name}: ${t.typeText(f.type)}`).join("\n"));
+const folder = mkdtempSync("/tmp/remote/stage-");
+const fields = (await describeTable(server.url, "t"));
+const session = { write: async (plan: any, target: any) => { const text = readFileSync(plan.locations[0], "utf8"); console.log(text); return { rows: 2, files: [] } } } as any;
+import { writeFileSync } from "node:fs";
+const s2 = { write: async (plan: any, target: any) => { writeFileSync(target.path, "x"); return session.write(plan, target); } } as any;
+console.log(await stageTable({ kind: "table", url: server.url, table: "t", fields }, [], { session: s2, area: new StagingArea(folder, null), signal: new AbortController().signal }));
+await c.query("insert into t(id, day) values (3,'infinity')");
+await stageTable({ kind: "table", url: server.url, table: "t", fields }, [], { session: s2, area: new StagingArea(folder, null), signal: new AbortController().signal }).catch(e=>console.log(e.message));
+await c.query("delete from t; insert into t(id,txt) select i, repeat('x',100) from generate_series(1,500000) i");
+const s3 = { write: async (plan: any, target: any) => { writeFileSync(target.path, "x"); const n = readFileSync(plan.locations[0]).toString().split("\n").length-1; return { rows: n, files: [] } } } as any;
+console.time("copy"); const cpu = process.cpuUsage();
+const r = await stageTable({ kind: "table", url: server.url, table: "t", fields: fields.filter(f=>["id","txt"].includes(f.name)) }, [], { session: s3, area: new StagingArea(folder, null), signal: new AbortController().signal });
+console.timeEnd("copy"); console.log(process.cpuUsage(cpu), (r as any).locations?.length);
+await c.end(); await server[Symbol.asyncDispose]?.();
