@@ -1,33 +1,70 @@
-import { PawlError } from "../../errors.ts";
 import { knownFormat } from "../file-format.ts";
 import { Frame } from "../frame/frame.ts";
 import { type FrameRun, type FrameRunOptions, openRun } from "../frame/run.ts";
 import type { FileScan, PlanNode, SqlPlanNode } from "../plan/node.ts";
+import { describeExcel, type ExcelOptions, readExcel } from "../read/excel/read-excel.ts";
+import { schemaOf } from "../schema/column-type.ts";
 
-/** A frame of files whose columns are found in the files themselves. */
-export async function filesFrame(location: string, options: FrameRunOptions = {}): Promise<Frame> {
+/** A frame of files whose columns are found in the files themselves. Of a workbook a sheet is read, by default its first one. */
+export async function filesFrame(
+  location: string,
+  options: FrameRunOptions = {},
+  sheet?: ExcelOptions["sheet"],
+): Promise<Frame> {
+  if (knownFormat(location).format === "excel") return await sheetFrame(location, sheet);
   const scan = undescribedScan(location);
   await using run = await openRun([scan], options);
   return new Frame(await described(scan, run));
 }
 
+async function sheetFrame(location: string, sheet: ExcelOptions["sheet"]): Promise<Frame> {
+  const options = sheet === undefined ? {} : { sheet };
+  return readExcel(location, schemaOf(await describeExcel(location, options)), options);
+}
+
 /**
  * A frame of a query in SQL, whose tables are the names of files. Rejects with a PawlError `data.sql` where the text is not one SELECT,
- * and `data.format` where a name does not say what the file holds.
+ * and `data.format` where a name does not say what the file holds. Of workbooks the `sheet` is read, by default the first one.
  */
-export async function queryFrame(sql: string, options: FrameRunOptions = {}): Promise<Frame> {
+export async function queryFrame(
+  sql: string,
+  options: FrameRunOptions = {},
+  sheet?: ExcelOptions["sheet"],
+): Promise<Frame> {
   const text = sql.trim().replace(/;+$/, "");
-  await using run = await openRun([], options);
+  const names = await tableNamesOf(text, options);
+  const scans = names.flatMap((name) =>
+    knownFormat(name).format === "excel" ? [] : [undescribedScan(name)],
+  );
+  await using run = await openRun(scans, options);
   const inputs: SqlPlanNode["inputs"][number][] = [];
-  for (const name of await run.session.tables(text))
-    inputs.push({ name, plan: await described(undescribedScan(name), run) });
+  // As far as the columns go: of files elsewhere no row is fetched to tell them.
+  const samples: SqlPlanNode["inputs"][number][] = [];
+  for (const name of names) {
+    const scan = scans.find(({ locations }) => locations[0] === name);
+    if (scan === undefined) {
+      const { plan } = await sheetFrame(name, sheet);
+      inputs.push({ name, plan });
+      samples.push({ name, plan: { kind: "values", fields: plan.fields, rows: [] } });
+    } else {
+      const sample = await run.prepared(scan);
+      const fields = await run.session.describe(sample);
+      inputs.push({ name, plan: { ...scan, fields } });
+      samples.push({ name, plan: { ...sample, fields } as FileScan });
+    }
+  }
   const plan: SqlPlanNode = { kind: "sql", inputs, text, fields: [] };
-  return new Frame({ ...plan, fields: await run.session.describe(await run.prepared(plan)) });
+  return new Frame({ ...plan, fields: await run.session.describe({ ...plan, inputs: samples }) });
+}
+
+async function tableNamesOf(text: string, options: FrameRunOptions): Promise<readonly string[]> {
+  await using run = await openRun([], options);
+  return await run.session.tables(text);
 }
 
 function undescribedScan(location: string): FileScan {
   const { format, delimiter } = knownFormat(location);
-  if (format === "excel") throw new PawlError("data.format", "Excel files are not read here yet.");
+  if (format === "excel") throw new TypeError("the columns of a sheet are told otherwise");
   return {
     kind: "scan",
     format,

@@ -13,6 +13,8 @@ export interface Needs {
   readonly columns: ReadonlySet<string> | null;
   /** Rows that do not meet all of these need not be read: they are filtered later in any case. */
   readonly where: readonly ExpressionNode[];
+  /** Any so many rows suffice, whichever they are; absent or null where all are needed. */
+  readonly rows?: number | null;
 }
 
 const ALL: Needs = { columns: null, where: [] };
@@ -41,7 +43,8 @@ export function needsOf(...plans: readonly PlanNode[]): ReadonlyMap<Leaf, Needs>
 function either(a: Needs, b: Needs): Needs {
   const columns = a.columns === null || b.columns === null ? null : a.columns.union(b.columns);
   const isSame = JSON.stringify(a.where) === JSON.stringify(b.where);
-  return { columns, where: isSame ? a.where : [] };
+  const rows = a.rows == null || b.rows == null ? null : Math.max(a.rows, b.rows);
+  return { columns, where: isSame ? a.where : [], rows };
 }
 
 function passOn(node: PlanNode, needs: Needs, give: (node: PlanNode, needs: Needs) => void): void {
@@ -61,7 +64,11 @@ function passOn(node: PlanNode, needs: Needs, give: (node: PlanNode, needs: Need
       return;
     case "project": {
       const kept = node.columns.filter(({ name }) => columns === null || columns.has(name));
-      below(node.input, withColumns(new Set(), expressionsOf(kept)), renamed(needs.where, node.columns));
+      give(node.input, {
+        columns: withColumns(new Set(), expressionsOf(kept)),
+        where: renamed(needs.where, node.columns),
+        rows: kept.some(({ expression }) => hasWindow(expression)) ? null : (needs.rows ?? null),
+      });
       return;
     }
     case "group":
@@ -82,7 +89,8 @@ function passOn(node: PlanNode, needs: Needs, give: (node: PlanNode, needs: Need
       );
       return;
     case "limit":
-      below(node.input, columns);
+      // Which rows they are is not said, unless there is an order, which needs all of them.
+      give(node.input, { columns, where: [], rows: node.offset + node.count });
       return;
     case "distinct":
       // Which row of some equal ones is kept does not depend on a condition over the columns that are equal.

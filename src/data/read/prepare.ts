@@ -5,12 +5,19 @@ import type { EngineSession } from "../engine/contract.ts";
 import type { FileScan, PlanNode, TableScan } from "../plan/node.ts";
 import { type ColumnField, text } from "../schema/column-type.ts";
 import { testsOf } from "./conditions.ts";
-import { findDataFiles } from "./locations.ts";
+import { type DataFile, findDataFiles } from "./locations.ts";
 import { type Needs, needsOf, withLeaves } from "./needed.ts";
 import { isOutsideOf } from "./partitions.ts";
 import { stageTable } from "./postgres-table.ts";
 import { RemoteBuckets } from "./remote-buckets.ts";
-import { type StagedFile, stageParquet, stageWhole } from "./stage-files.ts";
+import {
+  type ParquetNeeds,
+  type StagedFile,
+  type StageOptions,
+  stageBeginnings,
+  stageParquet,
+  stageWhole,
+} from "./stage-files.ts";
 import { StagingArea } from "./staging-area.ts";
 
 /** What the scans of a run may use. */
@@ -86,12 +93,45 @@ async function filesOf(
   const needed = scan.format === "parquet" ? narrowed(scan, needs) : scan;
   if (wanted.length === 0) return { scan: { kind: "values", fields: needed.fields, rows: [] }, files: [] };
   const how = { area, buckets, memory, signal };
+  // Whose columns are to be told yet: of Parquet the footers do, of texts their beginning.
+  if (scan.fields.length === 0) {
+    const files =
+      scan.format === "parquet"
+        ? await stageParquet(wanted, { columns: null, tests: [], rows: 0 }, how)
+        : await stageBeginnings(wanted, how);
+    return { scan: { ...scan, locations: files.map(({ path }) => path) }, files };
+  }
   const files =
     scan.format === "parquet"
-      ? await stageParquet(wanted, { columns: fileColumns(needed), tests: testsOfFiles(scan, tests) }, how)
+      ? await stageRows(
+          wanted,
+          { columns: fileColumns(needed), tests: testsOfFiles(scan, tests) },
+          needs,
+          how,
+        )
       : await stageWhole(wanted, how);
   const local = { ...needed, locations: files.map(({ path }) => path) };
   return { scan: withNames(local, files), files };
+}
+
+/** Parquet files; where any so many rows suffice, only as many of those elsewhere as have them. */
+async function stageRows(
+  files: readonly DataFile[],
+  parquet: ParquetNeeds,
+  { rows = null }: Needs,
+  how: StageOptions,
+): Promise<readonly StagedFile[]> {
+  if (rows === null) return await stageParquet(files, parquet, how);
+  const staged: StagedFile[] = [];
+  let left = rows;
+  for (const file of files) {
+    if (file.place.kind !== "local" && left <= 0 && staged.length > 0) continue;
+    const [one] = await stageParquet([file], { ...parquet, rows: left }, how);
+    if (one === undefined) continue;
+    staged.push(one);
+    left -= one.rows ?? 0;
+  }
+  return staged;
 }
 
 /** A scan whose column of files tells where they really are: of copies the name of what was copied. */

@@ -38,6 +38,11 @@ export interface ParquetNeeds {
   readonly columns: readonly string[] | null;
   /** Row groups in which no row can meet all of these are left out. */
   readonly tests: readonly ColumnTest[];
+  /**
+   * Of each file any so many rows suffice.
+   * @default null, which is all rows
+   */
+  readonly rows?: number | null;
 }
 
 /** Bytes that one request asks for. */
@@ -63,12 +68,64 @@ export async function stageWhole(
   return await pMap(files, (file) => stageOne(file, share), { concurrency: atOnce });
 }
 
+/** Bytes of a text by which its columns are told. */
+const BEGINNING_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Copies the beginning of the first file that is in a bucket or on the web, in whole lines; one that is packed is copied whole. Files of
+ * this machine are given as they are.
+ */
+export async function stageBeginnings(
+  files: readonly DataFile[],
+  options: StageOptions,
+): Promise<readonly StagedFile[]> {
+  const here = files.filter(({ place }) => place.kind === "local");
+  const [first] = files;
+  if (first === undefined || here.length > 0) return await stageWhole(here, options);
+  const { name } = first;
+  const path = await options.area.path(pathOf(first));
+  const object = await openObject(first, options);
+  try {
+    if (!isRanged(object) || object.size <= BEGINNING_BYTES || /\.(gz|zst)$/i.test(path))
+      return await stageWhole([first], options);
+    const bytes = Buffer.allocUnsafe(BEGINNING_BYTES);
+    await readRange(object, 0, bytes, name);
+    const file = await options.area.create(path);
+    try {
+      await writeAt(file, bytes.subarray(0, wholeLines(bytes)), 0);
+    } finally {
+      await file.close();
+    }
+    return [{ path, name, rows: null }];
+  } finally {
+    await object.close();
+  }
+}
+
+/** Where the last line ends that does not end within quotes. */
+function wholeLines(bytes: Buffer): number {
+  let end = bytes.lastIndexOf(10);
+  let quotes = 0;
+  for (let at = bytes.indexOf(34); at >= 0 && at < end; at = bytes.indexOf(34, at + 1)) quotes++;
+  while (end > 0 && quotes % 2 === 1) {
+    const before = bytes.lastIndexOf(10, end - 1);
+    for (let at = bytes.indexOf(34, before + 1); at >= 0 && at < end; at = bytes.indexOf(34, at + 1))
+      quotes--;
+    end = before;
+  }
+  return end + 1;
+}
+
+function pathOf({ name, place }: DataFile): string {
+  return place.kind === "web" ? place.url.pathname : place.kind === "bucket" ? place.key : name;
+}
+
 async function stageOne(file: DataFile, options: StageOptions): Promise<StagedFile> {
   const { area, signal } = options;
   const { name, place } = file;
   if (place.kind === "local") return { path: place.path, name, rows: null };
   signal.throwIfAborted();
-  const path = await area.path(place.kind === "web" ? place.url.pathname : place.key);
+  const path = await area.path(pathOf(file));
   const object = await openObject(file, options);
   try {
     if (isRanged(object)) {

@@ -6,7 +6,12 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { findDataFiles } from "../../../src/data/read/locations.ts";
 import type { ColumnTest } from "../../../src/data/read/parquet/statistics.ts";
-import { type ParquetNeeds, stageParquet, stageWhole } from "../../../src/data/read/stage-files.ts";
+import {
+  type ParquetNeeds,
+  stageBeginnings,
+  stageParquet,
+  stageWhole,
+} from "../../../src/data/read/stage-files.ts";
 import { environmentOf as azureEnvironmentOf } from "../../connect/objects/azure/access.ts";
 import { BlobStub } from "../../connect/objects/azure/stub/server.ts";
 import { environmentOf } from "../../connect/objects/s3/access.ts";
@@ -263,6 +268,34 @@ describe("Parquet elsewhere", () => {
       /s3:\/\/shop\/room\.parquet needs 6\.\d+ MB on this machine's disk so far, and 977 KB are allowed: read fewer columns or files/,
     );
     assert.equal(s3.journal.slice(before).filter(({ headers }) => headers.range !== undefined).length, 1);
+  });
+});
+
+describe("where only some rows or the columns are asked for", () => {
+  test("no more row groups are fetched than have so many rows, and none to tell the columns", async () => {
+    s3.fill("shop", ["some.parquet"], file);
+    const [some] = await staged("s3://shop/some.parquet", { ...ALL, rows: 10 });
+    assert.equal(some?.rows, 51_200);
+    const before = s3.journal.length;
+    const [none] = await staged("s3://shop/some.parquet", { ...ALL, rows: 0 });
+    assert.equal(s3.journal.slice(before).filter(({ headers }) => headers.range !== undefined).length, 1);
+    const columns = await referee.rows(`DESCRIBE SELECT * FROM '${none?.path}'`);
+    assert.deepEqual(
+      columns.map((column) => column.column_name),
+      ["id", "a", "b", "c"],
+    );
+  });
+
+  test("a text is fetched up to the end of a line that is not within quotes", async () => {
+    const lines = `id,text\n${'1,"a\nb"\n'.repeat(700_000)}`;
+    s3.fill("shop", ["begin/1.csv", "begin/2.csv"], lines);
+    const options = staging(folder);
+    const files = await findDataFiles(["s3://shop/begin/"], { cwd: folder, format: "csv", ...options });
+    const [one, ...others] = await stageBeginnings(files, options);
+    const text = readFileSync(one?.path ?? "", "utf8");
+    assert.equal(others.length, 0);
+    assert.ok(text.length > 4_000_000 && text.length <= 4 * 1024 * 1024);
+    assert.ok(lines.startsWith(text) && text.endsWith('b"\n'));
   });
 });
 

@@ -37,24 +37,36 @@ export interface PrunedFile {
  */
 export function prune(
   footer: ParquetFooter,
-  { columns, tests }: { readonly columns: readonly string[] | null; readonly tests: readonly ColumnTest[] },
+  {
+    columns,
+    tests,
+    rows: enough = null,
+  }: {
+    readonly columns: readonly string[] | null;
+    readonly tests: readonly ColumnTest[];
+    /** Any so many rows suffice; null for all. */
+    readonly rows?: number | null;
+  },
 ): PrunedFile {
   const fields = chosenFields(footer, columns);
   const byName = new Map(footer.fields.map((field) => [field.name.toLowerCase(), field]));
+  let kept = 0;
   const groups = footer.rowGroups.filter((group) => {
-    if (group.rows === 0) return false;
-    return !tests.some((test) => {
+    if (group.rows === 0 || (enough !== null && kept >= enough)) return false;
+    const isWanted = !tests.some((test) => {
       const field = byName.get(test.column.toLowerCase());
       return field !== undefined && excludes(group, field, test);
     });
+    if (isWanted) kept += group.rows;
+    return isWanted;
   });
   const chunksOf = (group: RowGroup) =>
     fields.flatMap(({ leaves }) => group.chunks.slice(leaves.from, leaves.to));
   const spans = merged(groups.flatMap((group) => chunksOf(group).map(({ span }) => span)));
   const moved = movedOffsets(spans);
-  const kept = groups.map((group) => keptGroup(group, chunksOf(group), moved));
+  const keptGroups = groups.map((group) => keptGroup(group, chunksOf(group), moved));
   const rows = groups.reduce((sum, group) => sum + group.rows, 0);
-  const struct = writeStruct(keptFile(footer, fields, kept, rows));
+  const struct = writeStruct(keptFile(footer, fields, keptGroups, rows));
   const foot = Buffer.alloc(struct.length + 8);
   struct.copy(foot);
   foot.writeUInt32LE(struct.length, struct.length);
