@@ -34,7 +34,8 @@ const AGGREGATE_SQL: Readonly<
   mean: (apply, args) => apply("avg", args),
   median: (apply, [one]) => apply("quantile_cont", [`CAST(${one} AS DOUBLE)`, "0.5"]),
   quantile: (apply, [one], node) => apply("quantile_cont", [`CAST(${one} AS DOUBLE)`, partOf(node)]),
-  approxQuantile: (apply, [one], node) => apply("approx_quantile", [`CAST(${one} AS DOUBLE)`, partOf(node)]),
+  approxQuantile: (apply, [one], node) =>
+    apply("approx_quantile", [`CAST(${one} AS DOUBLE)`, `CAST(${partOf(node)} AS FLOAT)`]),
   std: (apply, [one]) => apply("stddev_samp", [`CAST(${one} AS DOUBLE)`]),
   var: (apply, [one]) => apply("var_samp", [`CAST(${one} AS DOUBLE)`]),
   skewness: (apply, [one]) => apply("skewness", [`CAST(${one} AS DOUBLE)`]),

@@ -1,4 +1,6 @@
 import { duckdb } from "../../../../src/data/engine/duckdb/duckdb.ts";
+import { aggregateConformance } from "../aggregates.ts";
 import { functionConformance } from "../functions.ts";
 
 functionConformance(duckdb);
+aggregateConformance(duckdb);
