@@ -115,7 +115,7 @@ export interface ExplainedNode {
   /** `streams`: row by row. `spills`: holds what fits and writes the rest to disk. `holds`: all that it keeps must fit. */
   readonly memory: "streams" | "spills" | "holds";
   readonly estimatedRows: number | null;
-  /** After a run. */
+  /** After a run: the rows that it gave, and what they took in memory. */
   readonly rows: number | null;
   readonly bytes: number | null;
   readonly seconds: number | null;
