@@ -137,6 +137,7 @@ export type ErrorCode =
   | "data.disk-full"
   | "data.encrypted"
   | "data.engine"
+  | "data.extension"
   | "data.format"
   | "data.literal"
   | "data.memory"

@@ -17,45 +17,12 @@ import { typeText } from "../../../src/data/schema/column-type.ts";
 import { type Packed, zipFile } from "../../connect/csv/open/zip-file.ts";
 import { fc, runs } from "../../random.ts";
 import { temporaryFolder } from "./scene.ts";
+import { inline, type WorkbookParts, workbook as workbookFile } from "./workbook-file.ts";
 
 const folder = temporaryFolder();
 let files = 0;
 
-const RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
-
-interface Parts {
-  readonly sheets?: Readonly<Record<string, string>>;
-  readonly strings?: string;
-  readonly styles?: string;
-  readonly workbook?: string;
-  readonly more?: readonly Packed[];
-}
-
-/** A workbook with the rows of its sheets in XML. */
-function workbook({ sheets = {}, strings = "", styles = "", workbook = "", more = [] }: Parts): string {
-  const names = Object.keys(sheets);
-  const relation = (id: string, kind: string, target: string) =>
-    `<Relationship Id="${id}" Type="${RELATION}/${kind}" Target="${target}"/>`;
-  const members: Packed[] = [
-    { name: "[Content_Types].xml", text: "<Types/>" },
-    {
-      name: "xl/workbook.xml",
-      text: `<workbook xmlns:r="${RELATION}">${workbook}<sheets>${names.map((name, at) => `<sheet name="${name}" sheetId="${at + 1}" r:id="rId${at}"/>`).join("")}</sheets></workbook>`,
-    },
-    {
-      name: "xl/_rels/workbook.xml.rels",
-      text: `<Relationships>${names.map((_, at) => relation(`rId${at}`, "worksheet", `worksheets/sheet${at}.xml`)).join("")}${relation("s", "sharedStrings", "/xl/sharedStrings.xml")}${relation("t", "styles", "styles.xml")}</Relationships>`,
-    },
-    { name: "xl/sharedStrings.xml", text: `<sst>${strings}</sst>` },
-    { name: "xl/styles.xml", text: `<styleSheet>${styles}</styleSheet>` },
-    ...names.map((name, at) => ({
-      name: `xl/worksheets/sheet${at}.xml`,
-      text: `<worksheet><sheetData>${sheets[name]}</sheetData></worksheet>`,
-    })),
-  ];
-  const replaced = new Set(more.map(({ name }) => name));
-  return saved(zipFile([...members.filter(({ name }) => !replaced.has(name)), ...more]));
-}
+const workbook = (parts: WorkbookParts): string => saved(workbookFile(parts));
 
 function saved(bytes: Buffer | string): string {
   const path = join(folder, `${files++}.xlsx`);
@@ -73,8 +40,6 @@ async function rowsOf(path: string, sheet: string | number = 1, memory = 1_000_0
     ...cells.map(({ column, value }) => [columnLetters(column), value.value]),
   ]);
 }
-
-const inline = (text: string, place = "") => `<c ${place} t="inlineStr"><is><t>${text}</t></is></c>`;
 
 describe("a sheet", () => {
   test("is read as all the programs write it that follow the standard", async () => {

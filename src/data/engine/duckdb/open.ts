@@ -3,12 +3,13 @@ import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { PawlError } from "../../../errors.ts";
 import type { EngineOptions } from "../contract.ts";
 import { call } from "./calls.ts";
+import { loadExtensions } from "./extensions.ts";
 
 /** An instance of DuckDB in memory, of one run. Rejects with PawlError("data.no-duckdb") where the package is not installed. */
 export async function openInstance(options: EngineOptions): Promise<DuckDBInstance> {
   const { DuckDBInstance } = await loadDuckdb();
   await mkdir(options.spillFolder, { recursive: true, mode: 0o700 });
-  return await call(() =>
+  const instance = await call(() =>
     DuckDBInstance.create(":memory:", {
       threads: String(options.threads),
       // All work is done by DuckDB's own threads, so that none of Node's waits for a query.
@@ -20,6 +21,13 @@ export async function openInstance(options: EngineOptions): Promise<DuckDBInstan
       autoload_known_extensions: "false",
     }),
   );
+  try {
+    await loadExtensions(instance);
+    return instance;
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
 }
 
 /** The package. Rejects with PawlError("data.no-duckdb") where it is not installed. */
