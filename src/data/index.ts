@@ -19,7 +19,7 @@ export {
   rowNumber,
   when,
 } from "./expr/free-functions.ts";
-export { CachedFrame, type CacheOptions, Frame, Group } from "./frame/frame.ts";
+export { type AnyFrame, CachedFrame, type CacheOptions, Frame, Group } from "./frame/frame.ts";
 export { fromRows } from "./frame/from-rows.ts";
 export {
   type ReadCsvOptions,

@@ -991,7 +991,8 @@ function rowOrder(order: unknown, name: string, isNeeded: boolean): readonly Sor
  *
  * @example
  * ```ts
- * const perUser = frame.groupBy("user").agg(() => ({ transactions: count() }));
+ * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+ * const perUser = sales.groupBy("user").agg(() => ({ transactions: count() }));
  * ```
  */
 export function count(): NeverNull<Count> {

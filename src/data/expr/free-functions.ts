@@ -31,7 +31,8 @@ import type {
  *
  * @example
  * ```ts
- * const sized = frame.with((c) => ({ size: when(c.amount.gt(1000), "large").when(c.amount.gt(100), "medium").otherwise("small") }));
+ * const sales = fromRows({ user: text(), amount: float64() }, [{ user: "ada", amount: 12 }]);
+ * const sized = sales.with((c) => ({ size: when(c.amount.gt(1000), "large").when(c.amount.gt(100), "medium").otherwise("small") }));
  * ```
  */
 export function when<const C extends Expression<ColumnType<"bool">, Form>, const V extends ExpressionLike>(

@@ -67,7 +67,7 @@ export function withCommonParts(plans: readonly PlanNode[]): readonly PlanNode[]
 function isCheap(plan: PlanNode): boolean {
   let node = plan;
   while (node.kind === "filter" || node.kind === "project") node = node.input;
-  return node.kind === "scan" && node.format === "parquet";
+  return node.kind === "values" || (node.kind === "scan" && node.format === "parquet");
 }
 
 /** A node whose rows are kept in files of the run. */
