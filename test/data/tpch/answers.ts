@@ -13,6 +13,21 @@ export function parseAnswer(text: string): Answer {
   return { columns: names.split("|"), rows: lines.map((line) => line.split("|")) };
 }
 
+/** Rows of a frame as a table, with the columns in the order of the known answer. Throws where a column is missing. */
+export function answerOf(known: Answer, rows: readonly Readonly<Record<string, unknown>>[]): Answer {
+  return {
+    columns: known.columns,
+    rows: rows.map((row) =>
+      known.columns.map((name) => {
+        if (!Object.hasOwn(row, name)) {
+          throw new Error(`the result has no column ${name}; it has ${Object.keys(row).join(", ")}`);
+        }
+        return row[name];
+      }),
+    ),
+  };
+}
+
 /** Says where a result differs from the known answer; null where it does not. */
 export function differenceOf(known: Answer, found: Answer): string | null {
   if (found.rows.length !== known.rows.length) return `${found.rows.length} rows, not ${known.rows.length}`;
