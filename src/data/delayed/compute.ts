@@ -1,6 +1,6 @@
 import { assertObject, assertOptions, quoted } from "../../arguments.ts";
 import type { Duration } from "../../durations.ts";
-import { errorReason } from "../../error-text.ts";
+import { errorReason, isOf } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { type Future, type MapOptions, Pool, type TimeLimit, TimeLimitError } from "../../pool/index.ts";
 import { type AnyFunction, type FunctionFacts, functionFacts, pack, workersOf } from "../../pool/internal.ts";
@@ -406,7 +406,7 @@ class Run {
 
   #fail(number: number, cause: unknown): void {
     if (this.#ended) return;
-    const reason = cause instanceof TimeLimitError ? "it ran longer than its timeout" : errorReason(cause);
+    const reason = isOf(cause, TimeLimitError) ? "it ran longer than its timeout" : errorReason(cause);
     this.#stop({ error: new DelayedError(reason, this.#pathTo(number), { cause }) });
   }
 

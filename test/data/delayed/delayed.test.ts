@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { after, before, suite, test } from "node:test";
 import { inspect } from "node:util";
 import { computeAll } from "../../../src/data/compute-all.ts";
 import { type Delayable, type Delayed, delayed } from "../../../src/data/delayed/delayed.ts";
 import { DelayedError } from "../../../src/data/delayed/error.ts";
 import { Pool, put } from "../../../src/pool/index.ts";
+import { privateDirectory } from "../../../src/pool/internal.ts";
 import { fc, runs } from "../../random.ts";
-import { counted, makeRef, sumOfRef } from "./fixtures/functions.ts";
+import { strangeValues } from "../../strange-values.ts";
+import { counted, makeRef, sumOfRef, throwStrange } from "./fixtures/functions.ts";
 
 const add = delayed((a: number, b: number) => a + b, { name: "add" });
 const square = delayed((x: number) => x * x, { name: "square" });
@@ -218,6 +222,22 @@ suite("a graph of delayed calls", () => {
     });
   });
 
+  test("whatever is thrown, in a worker or in the caller's thread, is an error that names the call", async () => {
+    const odd = delayed(throwStrange, { name: "odd" });
+    for (const round of ["in a worker", "in the caller's thread"]) {
+      for (const name of Object.keys(strangeValues)) {
+        const error = await total([odd(name), odd("nothing")])
+          .compute({ pool })
+          .catch((thrown: unknown) => thrown);
+        assert.ok(error instanceof DelayedError, `${name}, ${round}`);
+        assert.deepEqual(error.path, ["total", "odd"]);
+        assert.match(error.message, /^The delayed odd failed: .*\. It is part of total → odd\.$/s);
+      }
+      // From now on it is known to cost next to nothing.
+      assert.equal(await total(Array.from({ length: 200 }, () => odd("nothing"))).compute({ pool }), 200);
+    }
+  });
+
   test("a failure that no worker can send is one like any other", async () => {
     const odd = delayed(() => () => 1, { name: "odd" });
     await assert.rejects(odd().compute({ pool }), { code: "delayed.failed" });
@@ -260,7 +280,12 @@ suite("a graph of delayed calls", () => {
       { name: "check" },
     );
     const parts = Array.from({ length: 30 }, (_, at) => make(at));
-    assert.equal(await check(parts).compute({ pool, memory: "1MB" }), true);
+    const files = () => readdirSync(privateDirectory(tmpdir())).filter((name) => name.startsWith("delayed-"));
+    const most: number[] = [];
+    const onProgress = () => void most.push(files().length);
+    assert.equal(await check(parts).compute({ pool, memory: "1MB", onProgress }), true);
+    assert.ok(Math.max(...most) > 10, "results went to files");
+    while (files().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
   test("few results wait: a sum in pairs holds one part a level", async () => {
