@@ -129,6 +129,11 @@ export interface EngineSession {
   /** The names of the tables that a query in SQL reads and does not define itself. Rejects where the text is not one query that only reads. */
   tables(sql: string): Promise<readonly string[]>;
   /**
+   * The names that such a query mentions, in lower case; those of all columns that it reads are among them. Null where it means columns
+   * without naming them, as `*` does.
+   */
+  mentions(sql: string): Promise<ReadonlySet<string> | null>;
+  /**
    * The rows of a plan, counted: it throws unless all of them were delivered. Leaving the loop early ends the query.
    * `counts` resolves at the end.
    */

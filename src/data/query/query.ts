@@ -3,7 +3,7 @@ import { Frame } from "../frame/frame.ts";
 import { type FrameRun, type FrameRunOptions, openRun } from "../frame/run.ts";
 import type { FileScan, PlanNode, SqlPlanNode } from "../plan/node.ts";
 import { describeExcel, type ExcelOptions, readExcel } from "../read/excel/read-excel.ts";
-import { schemaOf } from "../schema/column-type.ts";
+import { type ColumnField, schemaOf } from "../schema/column-type.ts";
 
 /** A frame of files whose columns are found in the files themselves. Of a workbook a sheet is read, by default its first one. */
 export async function filesFrame(
@@ -32,7 +32,7 @@ export async function queryFrame(
   sheet?: ExcelOptions["sheet"],
 ): Promise<Frame> {
   const text = sql.trim().replace(/;+$/, "");
-  const names = await tableNamesOf(text, options);
+  const { names, mentioned } = await readBy(text, options);
   const scans = names.flatMap((name) =>
     knownFormat(name).format === "excel" ? [] : [undescribedScan(name)],
   );
@@ -49,7 +49,7 @@ export async function queryFrame(
     } else {
       const sample = await run.prepared(scan);
       const fields = await run.session.describe(sample);
-      inputs.push({ name, plan: { ...scan, fields } });
+      inputs.push({ name, plan: { ...scan, fields: mentionedFields(scan, fields, mentioned) } });
       samples.push({ name, plan: { ...sample, fields } as FileScan });
     }
   }
@@ -57,9 +57,25 @@ export async function queryFrame(
   return new Frame({ ...plan, fields: await run.session.describe({ ...plan, inputs: samples }) });
 }
 
-async function tableNamesOf(text: string, options: FrameRunOptions): Promise<readonly string[]> {
+/** The tables that a query reads, and the names that it mentions; null for all. */
+async function readBy(
+  text: string,
+  options: FrameRunOptions,
+): Promise<{ readonly names: readonly string[]; readonly mentioned: ReadonlySet<string> | null }> {
   await using run = await openRun([], options);
-  return await run.session.tables(text);
+  const names = await run.session.tables(text);
+  return { names, mentioned: await run.session.mentions(text) };
+}
+
+/** Of Parquet only the columns that a query may read: those of files elsewhere are fetched. One stays, by which rows are counted. */
+function mentionedFields(
+  { format }: FileScan,
+  fields: readonly ColumnField[],
+  mentioned: ReadonlySet<string> | null,
+): readonly ColumnField[] {
+  if (format !== "parquet" || mentioned === null) return fields;
+  const kept = fields.filter(({ name }) => mentioned.has(name.toLowerCase()));
+  return kept.length > 0 ? kept : fields.slice(0, 1);
 }
 
 function undescribedScan(location: string): FileScan {

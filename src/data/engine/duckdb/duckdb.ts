@@ -15,7 +15,7 @@ import { explainedSteps } from "./explain.ts";
 import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
 import { DuckDBQuery, type QueryHome } from "./query.ts";
-import { tableNames } from "./table-names.ts";
+import { mentionedNames, tableNames } from "./table-names.ts";
 
 /** DuckDB in this process. */
 export const duckdb: Engine = {
@@ -50,6 +50,15 @@ class DuckDBSession implements EngineSession {
     const query = await this.#open({});
     try {
       return await tableNames(query.connection, sql);
+    } finally {
+      await this.#close(query);
+    }
+  }
+
+  async mentions(sql: string): Promise<ReadonlySet<string> | null> {
+    const query = await this.#open({});
+    try {
+      return await mentionedNames(query.connection, sql);
     } finally {
       await this.#close(query);
     }
