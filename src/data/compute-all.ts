@@ -78,7 +78,9 @@ export async function computeAll<R extends Readonly<Record<string, Lazy>>>(
   }
   const { onProgress, engine, spill, spillLimit, threads, onBadRows, ...both } = options;
   const progress = new Progress(calls.size, frames.size, onProgress);
-  const { memory, signal } = both;
+  const { memory } = both;
+  const stop = new AbortController();
+  const signal = both.signal === undefined ? stop.signal : AbortSignal.any([both.signal, stop.signal]);
   const ofFrames: FrameRunOptions = present({
     memory,
     signal,
@@ -88,16 +90,31 @@ export async function computeAll<R extends Readonly<Record<string, Lazy>>>(
     threads,
     onBadRows,
   });
-  const [callValues, frameRows] = await Promise.all([
-    calls.size === 0 ? [] : computeCalls([...calls.values()], { ...both, ...progress.ofCalls() }),
+  // What fails ends the other, which is waited for.
+  const ending = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      stop.abort(error);
+      throw error;
+    }
+  };
+  const works = [
+    calls.size === 0
+      ? []
+      : ending(computeCalls([...calls.values()], { ...both, signal, ...progress.ofCalls() })),
     frames.size === 0
       ? []
-      : collectAll(
-          [...frames.values()].map(({ plan }) => plan),
-          ofFrames,
-          () => progress.frameDone(),
+      : ending(
+          collectAll(
+            [...frames.values()].map(({ plan }) => plan),
+            ofFrames,
+            () => progress.frameDone(),
+          ),
         ),
-  ]);
+  ] as const;
+  await Promise.allSettled(works);
+  const [callValues, frameRows] = await Promise.all(works);
   const values = new Map<string, unknown>([
     ...[...calls.keys()].map((name, index) => [name, callValues[index]] as const),
     ...[...frames.keys()].map((name, index) => [name, frameRows[index]] as const),
