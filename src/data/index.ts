@@ -31,6 +31,13 @@ export {
 } from "./frame/read.ts";
 export type { FrameProgress, FrameRunOptions } from "./frame/run.ts";
 export { sql } from "./frame/sql.ts";
+export type {
+  WriteCsvOptions,
+  WriteJsonlOptions,
+  WriteParquetOptions,
+  WriteResult,
+  WrittenFile,
+} from "./frame/write.ts";
 export type { GraphFormat } from "./graph/description.ts";
 export type { PartitionFunction, PartitionOptions } from "./parts/map-partitions.ts";
 export type { PartitionContext } from "./parts/part-worker.ts";

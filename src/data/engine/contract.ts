@@ -88,7 +88,7 @@ export type BatchValues =
 /** Files that a query is written into. */
 export interface WriteTarget {
   readonly format: "parquet" | "csv" | "jsonl";
-  /** A file; with `partitionBy` or `perThread` a folder. It does not exist yet: publishing it is the caller's. */
+  /** A file; with `partitionBy` or `groupsPerFile` a folder. It does not exist yet: publishing it is the caller's. */
   readonly path: string;
   /** Columns whose values become folders such as `year=2024`. */
   readonly partitionBy: readonly string[];
@@ -96,6 +96,10 @@ export interface WriteTarget {
   readonly compression: "snappy" | "zstd" | "gzip" | "lz4" | "none";
   /** Rows in a row group of Parquet; null for the engine's own choice. */
   readonly rowGroup: number | null;
+  /** Parquet: a folder of files with at most so many row groups each, in the order of the rows. Absent: one file, or one for each partition. */
+  readonly groupsPerFile?: number | null;
+  /** What the names of files in a folder begin with; absent where the engine may choose. */
+  readonly fileName?: string;
   /** CSV: the characters. */
   readonly csv: { readonly delimiter: string; readonly header: boolean; readonly nullText: string } | null;
 }

@@ -71,6 +71,15 @@ import {
   rowsOf,
 } from "./verbs.ts";
 import { type ExplainOptions, explainPlan, graphPlan, planText, showRows } from "./views.ts";
+import {
+  type WriteCsvOptions,
+  type WriteJsonlOptions,
+  type WriteParquetOptions,
+  type WriteResult,
+  writeCsv,
+  writeJsonl,
+  writeParquet,
+} from "./write.ts";
 
 /** An order: the name of a column, names, names with directions, or a callback. Nulls come last, whatever the direction. */
 export type FrameOrder<S extends FrameSchema> =
@@ -755,6 +764,43 @@ export class Frame<S extends FrameSchema = FrameSchema> {
   /** The query in the engine's own language, with files as they were given; for people to look at. */
   async sql(options: FrameRunOptions = {}): Promise<string> {
     return await planText(this.#plan, options);
+  }
+
+  /**
+   * Writes the rows as Parquet: one file where the path ends in `.parquet`, else a folder, with a folder for each value of `partitionBy`.
+   * Others see all of it or nothing: files are made beside the target, counted, flushed and renamed. Missing folders above it are made.
+   *
+   * @throws PawlError `data.target-exists` where something is there and neither `overwrite` nor `append` is given; `data.target` for what
+   * cannot be a target; `data.partition` for a value that cannot be the name of a folder; `data.permission`, `data.disk-full`
+   * @example
+   * ```ts
+   * const sales = fromRows({ year: int32(), amount: float64() }, [{ year: 2025, amount: 12 }, { year: 2026, amount: 30 }]);
+   * const { rows, files } = await sales.writeParquet("sales", { partitionBy: ["year"], compression: "zstd", overwrite: true });
+   * console.log(rows, files.length); // 2 2
+   * ```
+   */
+  async writeParquet(path: string, options: WriteParquetOptions<S> = {}): Promise<WriteResult> {
+    return await writeParquet(this.#plan, path, options as WriteParquetOptions);
+  }
+
+  /**
+   * Writes the rows as one CSV file, which appears whole or not at all: UTF-8, a header, `"` around values that need it. A null is an empty value, an
+   * empty text is `""`; moments are ISO texts, lists and structs JSON, bytes as the engine's text (`\\x00`).
+   *
+   * @throws PawlError as `writeParquet` does
+   */
+  async writeCsv(path: string, options: WriteCsvOptions = {}): Promise<WriteResult> {
+    return await writeCsv(this.#plan, path, options);
+  }
+
+  /**
+   * Writes the rows as one file of JSON lines, which appears whole or not at all: an int64 is a number with all its digits, a decimal, date, moment or UUID is
+   * text, as rows have it.
+   *
+   * @throws PawlError as `writeParquet` does; `data.json` for NaN and infinity, which JSON has no numbers for
+   */
+  async writeJsonl(path: string, options: WriteJsonlOptions = {}): Promise<WriteResult> {
+    return await writeJsonl(this.#plan, path, options);
   }
 
   #columns(): Columns<S> {

@@ -16,6 +16,8 @@ import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
 import { DuckDBQuery, type QueryHome } from "./query.ts";
 import { mentionedNames, tableNames } from "./table-names.ts";
+import { tableNames } from "./table-names.ts";
+import { writeFiles } from "./write.ts";
 
 /** DuckDB in this process. */
 export const duckdb: Engine = {
@@ -73,8 +75,13 @@ class DuckDBSession implements EngineSession {
     }
   }
 
-  async write(_plan: PlanNode, _target: WriteTarget, _options?: QueryOptions): Promise<WrittenFiles> {
-    throw new Error("not yet");
+  async write(plan: PlanNode, target: WriteTarget, options: QueryOptions = {}): Promise<WrittenFiles> {
+    const query = await this.#open(options);
+    try {
+      return await writeFiles(query, plan, target);
+    } finally {
+      await this.#close(query);
+    }
   }
 
   scanned(): ScanCounts {
