@@ -13,6 +13,7 @@ import { examples } from "./options/shared.ts";
 import { explainUsage, refuseEmpty } from "./options/usage.ts";
 import { postgresCommands } from "./postgres/commands.ts";
 import { quarantineCommands } from "./quarantine/commands.ts";
+import { queryCommands } from "./query/command.ts";
 import { runCommands } from "./runs/commands.ts";
 import { cancelCommand, taskCommands } from "./tasks/commands.ts";
 import { print, tell } from "./terminal/output.ts";
@@ -42,6 +43,8 @@ export function program(): Command {
   loadCommand(pawl);
   backfillCommand(pawl);
   copyCommands(pawl);
+  pawl.commandsGroup("Ask data:");
+  queryCommands(pawl);
   pawl.commandsGroup("Runs:");
   runCommands(pawl);
   quarantineCommands(pawl);

@@ -28,8 +28,10 @@ const COMPRESSIONS: ReadonlyMap<string, FileFormat["compression"]> = new Map([
 export function fileFormat(location: string): FileFormat | null {
   // What follows a question mark of a web address is no part of its path; elsewhere it is part of a name or pattern.
   const path = /^https?:/i.test(location) ? (location.split(/[?#]/)[0] as string) : location;
+  // The pattern `*.csv*` means CSV files, compressed or not.
   const endings = path
     .slice(path.lastIndexOf("/") + 1)
+    .replace(/[*?]+$/, "")
     .toLowerCase()
     .split(".")
     .slice(1);

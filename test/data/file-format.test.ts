@@ -12,6 +12,7 @@ test("the format of a file is told by its name, whatever stands before it", () =
   assert.deepEqual(told("s3://bucket/year=2024/**/*.parquet"), ["parquet", "none", null]);
   assert.deepEqual(told("logs.ndjson.zst"), ["jsonl", "zstd", null]);
   assert.deepEqual(told("https://example.com/a.csv?token=x.parquet#y"), ["csv", "none", ","]);
+  assert.deepEqual(told("tx_*.csv*"), ["csv", "none", ","]);
   assert.deepEqual(told("book.xlsx"), ["excel", "none", null]);
   for (const unknown of ["customers", "a.parquet.gz", "dir.csv/file", "constructor", "a.", ""])
     assert.equal(told(unknown), null, unknown);

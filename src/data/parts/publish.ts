@@ -125,10 +125,10 @@ async function assertFree(
 }
 
 function exists(target: string, shape: "file" | "folder"): PawlError {
-  const append = shape === "folder" ? ", append: true to add files to it" : "";
+  const append = shape === "folder" ? ", `append: true` to add files to it" : "";
   return new PawlError(
     "data.target-exists",
-    `${target} is there already: give overwrite: true to replace it${append}, or another path.`,
+    `${target} is there already: give \`overwrite: true\` to replace it${append}, or another path.`,
   );
 }
 

@@ -11,6 +11,7 @@ import type {
   WriteTarget,
   WrittenFiles,
 } from "../contract.ts";
+import { describeScan } from "./describe-scan.ts";
 import { explainedSteps } from "./explain.ts";
 import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
@@ -42,6 +43,7 @@ class DuckDBSession implements EngineSession {
   async describe(plan: PlanNode): Promise<readonly ColumnField[]> {
     const query = await this.#open({});
     try {
+      if (plan.kind === "scan" && plan.fields.length === 0) return await describeScan(plan, query);
       return await query.fields(planSql(plan));
     } finally {
       await this.#close(query);

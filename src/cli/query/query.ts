@@ -1,0 +1,36 @@
+import { queryFrame } from "../../data/internal.ts";
+import { PawlError } from "../../errors.ts";
+import { parseCount } from "../options/parse.ts";
+import { printJsonLines, printTable } from "./rows.ts";
+import { type LimitFlags, withRunOptions } from "./run-options.ts";
+import { type OutputFlags, writeTo } from "./write-to.ts";
+
+/** The flags of `pawl query`, as the command line gives them. */
+export interface QueryFlags extends LimitFlags, OutputFlags {
+  readonly to?: string;
+  readonly rows?: string;
+}
+
+/** Rows that are printed where nothing else is said. */
+const ROWS = 100;
+
+/** `pawl query SQL`: prints the rows, writes them into a file, or loads them into a table. */
+export async function query(sql: string, flags: QueryFlags): Promise<void> {
+  const { to, rows, json = false } = flags;
+  refuseTogether(flags);
+  await withRunOptions(flags, async (options) => {
+    const frame = await queryFrame(sql, options);
+    if (to !== undefined) return await writeTo(frame, to, flags, options);
+    const most =
+      rows === undefined ? (json ? Number.POSITIVE_INFINITY : ROWS) : parseCount(rows, "--rows", 0);
+    await (json ? printJsonLines : printTable)(frame, most, options);
+  });
+}
+
+function refuseTogether({ to, rows }: QueryFlags): void {
+  if (rows !== undefined && to !== undefined)
+    throw new PawlError(
+      "usage.query",
+      "--rows says how many rows are printed, and none are: use LIMIT in the query.",
+    );
+}
