@@ -17,7 +17,6 @@ import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
 import { DuckDBQuery, type QueryHome } from "./query.ts";
 import { mentionedNames, tableNames } from "./table-names.ts";
-import { tableNames } from "./table-names.ts";
 import { writeFiles } from "./write.ts";
 
 /** DuckDB in this process. */
