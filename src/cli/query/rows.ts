@@ -29,7 +29,7 @@ export async function printJsonLines(frame: Frame, most: number, options: FrameR
 }
 
 /** A row as JSON: whole numbers of any size are exact, bytes are base64, and what is not a number of JSON is null. */
-export function rowJson(row: Readonly<Record<string, unknown>>): string {
+function rowJson(row: Readonly<Record<string, unknown>>): string {
   const text = JSON.stringify(row, (_, value: unknown) => {
     if (typeof value === "bigint") return rawJson(value.toString());
     return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
