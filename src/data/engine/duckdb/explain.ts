@@ -159,6 +159,11 @@ class Steps {
       case "WINDOW":
       case "STREAMING_WINDOW":
         return `window ${someOf(listOf(step, "Projections").map((each) => readable(each, columns)))}`;
+      case "COLUMN_DATA_SCAN":
+        return "read rows of the program";
+      case "LIMIT":
+      case "STREAMING_LIMIT":
+        return "limit";
       case "UNNEST":
         return "explode";
       case "CROSS_PRODUCT":
@@ -220,7 +225,7 @@ function figuresOf(step: Step): Pick<ExplainedNode, "estimatedRows" | "rows" | "
 function computedIn(step: Step): readonly string[] {
   const columns = listOf(step.children?.[0], "Projections");
   return listOf(step, "Projections")
-    .filter((each) => /[(]/.test(each) && !each.startsWith("__internal_"))
+    .filter((each) => /[(]/.test(each) && !/^(__internal_|create_sort_key\()/.test(each))
     .map((each) => unwrapped(readable(each, columns)));
 }
 
@@ -240,6 +245,9 @@ function readable(expression: string, columns: readonly string[]): string {
     .replace(/#(\d+)/g, (number, at) => columns[Number(at)] ?? number)
     .replace(/(^|[\s(,])[tlr]\.(?=["\w])/g, "$1")
     .replaceAll("count_star()", "count(*)")
+    .replaceAll(" NULLS LAST", "")
+    .replace(/ ASC\b/g, "")
+    .replace(/ DESC\b/g, " desc")
     .replace(/\s+/g, " ");
 }
 
