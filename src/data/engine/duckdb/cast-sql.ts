@@ -17,7 +17,8 @@ export function castSql({ of, checked, type }: CastNode, sql: string): string {
   if (castRule(from, type) === "free") return type.kind === "json" ? `to_json(${sql})` : plain(sql);
   // A fraction is not dropped, and digits are not rounded away: such a value is turned into a text whose cast fails and shows it.
   const fits = wholeTest(from, type);
-  if (fits === null) return plain(sql);
+  // DuckDB compares a value that was cast with a constant by casting the constant back, and then keeps values that do not fit.
+  if (fits === null) return `coalesce(${plain(sql)}, NULL)`;
   const refused = checked ? `CAST(CAST(v AS VARCHAR) || ' (not whole)' AS ${name})` : "NULL";
   return bound(
     [sql],

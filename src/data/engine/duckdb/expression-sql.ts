@@ -56,7 +56,11 @@ const AGGREGATE_SQL: Readonly<
     `${apply("min", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
   argMax: (apply, [x, y]) =>
     `${apply("max", [`{'y': ${y}, 'x': ${x}}`], `${y} IS NOT NULL AND ${x} IS NOT NULL`)}.x`,
-  mode: (apply, [one]) => apply("mode", [`${one} ORDER BY ${one}`]),
+  // For DuckDB's `mode` two NaN are not one value, and as texts they are; 0 is added so that -0 and 0 are one too.
+  mode: (apply, [one], node) =>
+    isFloat(node.type.kind)
+      ? apply("mode", [`CAST((${one} + 0) AS VARCHAR) ORDER BY ${one}`])
+      : apply("mode", [`${one} ORDER BY ${one}`]),
   every: (apply, args) => apply("bool_and", args),
   some: (apply, args) => apply("bool_or", args),
   any: (apply, args) => apply("any_value", args),
