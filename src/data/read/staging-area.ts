@@ -44,8 +44,14 @@ export class StagingArea {
     const parts = name.split("/");
     const partitions = parts.slice(0, -1).filter((part) => /^[^=]+=/.test(part));
     const ending = /(\.[A-Za-z0-9]{1,8}){1,2}$/.exec(parts.at(-1) ?? "")?.[0] ?? "";
-    const folder = join(this.#folder, ...partitions);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    let folder = this.#folder;
+    // One by one: what comes late must not make the folder of a run again that has been removed.
+    for (const part of partitions) {
+      folder = join(folder, part);
+      await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== "EEXIST") throw error;
+      });
+    }
     return join(folder, `${String(this.#files++).padStart(6, "0")}${ending.toLowerCase()}`);
   }
 

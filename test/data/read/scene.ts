@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -68,6 +68,7 @@ export function staging(
   limit: number | null = null,
 ): StageOptions & { readonly folder: string } {
   const own = join(folder, `stage-${areas++}`);
+  mkdirSync(own);
   const buckets = new RemoteBuckets(null);
   after(() => buckets[Symbol.asyncDispose]());
   return {

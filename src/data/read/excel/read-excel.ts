@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assertOptions, type OptionNames, quoted, shown } from "../../../arguments.ts";
@@ -7,6 +7,7 @@ import { PawlError } from "../../../errors.ts";
 import { suggest } from "../../../near-names.ts";
 import { Frame } from "../../frame/frame.ts";
 import type { RunnableStage, StageContext, StagedFiles } from "../../frame/stage.ts";
+import { RunFolder } from "../../parts/run-folder.ts";
 import type { PlanNode, StagedNode } from "../../plan/node.ts";
 import * as type from "../../schema/column-type.ts";
 import {
@@ -109,19 +110,13 @@ export async function describeExcel(
   options: ExcelOptions = {},
 ): Promise<readonly ColumnField[]> {
   const settings = settingsOf(options, "describeExcel()");
-  const folder = await mkdtemp(join(tmpdir(), "pawl-excel-"));
   const { signal } = new AbortController();
-  try {
-    const [file] = await localFiles([location], new StagingArea(folder, null), DEFAULT_MEMORY, signal);
-    await using workbook = await Workbook.open(
-      (file as StagedFile).path,
-      (file as StagedFile).name,
-      DEFAULT_MEMORY,
-    );
-    return await describeSheet(workbook, workbook.sheetName(settings.sheet), settings, signal);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using folder = RunFolder.create(tmpdir());
+  const area = new StagingArea(folder.path, null);
+  const [file] = await localFiles([location], area, DEFAULT_MEMORY, signal);
+  const { path, name } = file as StagedFile;
+  await using workbook = await Workbook.open(path, name, DEFAULT_MEMORY);
+  return await describeSheet(workbook, workbook.sheetName(settings.sheet), settings, signal);
 }
 
 /** The names of the sheets of a workbook, in order. Errors as `readExcel`. */
