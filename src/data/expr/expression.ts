@@ -742,6 +742,12 @@ function cast(of: ExpressionNode, to: ColumnType, isChecked: boolean): BuiltExpr
   if (!(to instanceof ColumnType))
     throw new PawlError("data.argument", `cast() needs a type such as int32(), not ${shown(to)}.`);
   assertCast(of.type, to, nameOf(of));
+  // Engines give a list or struct with nulls in place of what does not fit, which would be half a value.
+  if (!isChecked && of.type.kind === "json" && (to.kind === "list" || to.kind === "struct"))
+    throw new PawlError(
+      "data.cast",
+      `tryCast() cannot tell whether ${nameOf(of)} fits a ${to.kind}: use cast(), which fails where it does not.`,
+    );
   const isNullable = !isChecked || of.type.isNullable || (of.type.kind === "json" && to.kind !== "json");
   return new BuiltExpression({
     kind: "cast",

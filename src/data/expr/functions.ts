@@ -1371,7 +1371,8 @@ export const AGGREGATES = {
   },
   std: {
     signature: "x.std()",
-    meaning: "The standard deviation of the sample (divided by n − 1); null for fewer than two values.",
+    meaning:
+      "The standard deviation of the sample (divided by n − 1); null for fewer than two values. It and the statistics below are NaN where a value is NaN or infinite.",
     takes: ["number"],
     result: float,
     nullability: "always",
@@ -1386,7 +1387,7 @@ export const AGGREGATES = {
   skewness: {
     signature: "x.skewness()",
     meaning:
-      "The skewness of the sample, corrected for its size; null for fewer than three values, NaN where all are equal.",
+      "The skewness of the sample, corrected for its size; null for fewer than three values, or where all are equal.",
     engines: "Spark's is not corrected: its dialect computes it.",
     takes: ["number"],
     result: float,
@@ -1425,15 +1426,17 @@ export const AGGREGATES = {
   },
   argMin: {
     signature: "x.argMin(y)",
-    meaning: "The value of x in the row where y is smallest; of several such rows, the smallest x.",
-    engines: "Engines take any of several rows: a dialect orders by both.",
+    meaning:
+      "The value of x in the row where y is smallest; of several such rows, the smallest x. Rows where either is null are left out.",
+    engines: "Engines take any of several rows: a dialect takes the smallest pair of y and x.",
     takes: ["ordered", "ordered"],
     result: first,
     nullability: "always",
   },
   argMax: {
     signature: "x.argMax(y)",
-    meaning: "The value of x in the row where y is largest; of several such rows, the smallest x.",
+    meaning:
+      "The value of x in the row where y is largest; of several such rows, the largest x. Rows where either is null are left out.",
     engines: "As for `argMin`.",
     takes: ["ordered", "ordered"],
     result: first,

@@ -403,7 +403,7 @@ export interface OrderedExpression<T extends AnyType, F extends Form> extends Ba
   max(this: OfRows): AggregateOf<T>;
   /** The value in the row where another is smallest; of several such rows, the smallest. */
   argMin(this: OfRows, of: OfRows): AggregateOf<WithNull<T, true>>;
-  /** The value in the row where another is largest; of several such rows, the smallest. */
+  /** The value in the row where another is largest; of several such rows, the largest. */
   argMax(this: OfRows, of: OfRows): AggregateOf<WithNull<T, true>>;
   /** The most frequent value; of several, the smallest. */
   mode(this: OfRows): AggregateOf<T>;

@@ -243,6 +243,53 @@ export function aggregateConformance(engine: Engine): void {
     );
   });
 
+  test(`${engine.name} gives NaN as the statistic of numbers that are not finite, and null where nothing varies`, async () => {
+    const given = [
+      ...[1, 2, Infinity].map((x) => ({ g: "infinite", x, y: x })),
+      ...[1, 2, Number.NaN].map((x) => ({ g: "nan", x, y: 1 })),
+      ...[3, 3, 3, 3].map((x) => ({ g: "same", x, y: x })),
+    ];
+    const found = await fromRows({ g: text(), x: float64(), y: float64() }, given)
+      .groupBy("g")
+      .agg((c) => ({
+        std: c.x.std(),
+        var: c.x.var(),
+        corr: c.x.corr(c.y),
+        covar: c.x.covar(c.y),
+        skewness: c.x.skewness(),
+      }))
+      .sort("g")
+      .collect({ engine });
+    const nan = {
+      std: Number.NaN,
+      var: Number.NaN,
+      corr: Number.NaN,
+      covar: Number.NaN,
+      skewness: Number.NaN,
+    };
+    assert.deepEqual(found, [
+      { g: "infinite", ...nan },
+      { g: "nan", ...nan },
+      { g: "same", std: 0, var: 0, corr: null, covar: 0, skewness: null },
+    ]);
+  });
+
+  test(`${engine.name} takes 0 and -0, and all NaN, for one key of a group`, async () => {
+    const found = await fromRows({ x: float64() }, [
+      { x: 0 },
+      { x: -0 },
+      { x: Number.NaN },
+      { x: Number.NaN },
+    ])
+      .groupBy("x")
+      .agg(() => ({ n: count() }))
+      .collect({ engine });
+    assert.deepEqual(
+      found.map(({ n }) => n),
+      [2, 2],
+    );
+  });
+
   test(`${engine.name} gives the known answers of windows`, async () => {
     const found = await fromRows(schema, rows as never)
       .filter((c) => c.g.eq("some"))

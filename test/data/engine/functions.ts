@@ -1125,12 +1125,13 @@ given("cast of JSON to dates", J, (a) => a.tryCast(date()), [
   ["2026-02-31", null],
   [2026, null],
 ]);
-given("cast of JSON to lists", J, (a) => a.tryCast(list(int32())), [
+given("cast of JSON to lists", J, (a) => a.cast(list(int32())), [
   [
     [1, 2],
     [1, 2],
   ],
-  [{}, null],
+  [[], []],
+  [null, null],
 ]);
 
 // Casts of texts.
@@ -1212,6 +1213,10 @@ given("text to bytes and back", T, (a) => a.cast(bytes()).cast(text()), [
 given("text to json", T, (a) => a.tryCast(json()), [
   ['{"a":1}', { a: 1 }],
   ["{bad", null],
+  ["nan", null],
+  ["[1,]", null],
+  ["[-Infinity]", null],
+  ['{"Na\\"N,]": [true, null, 1e5]}', { 'Na"N,]': [true, null, 1e5] }],
 ]);
 
 // Casts of others.
@@ -1351,6 +1356,9 @@ const failures: readonly (readonly [
   ["a decimal with a fraction", decimal(3, 1), "2.5", (c) => c.cast(int32()), /2\.5/],
   ["a decimal that loses digits", decimal(5, 3), "1.005", (c) => c.cast(decimal(5, 2)), /1\.005/],
   ["bytes that are no text", bytes(), new Uint8Array([0xff]), (c) => c.cast(text()), /UTF/i],
+  ["JSON that is not a list", json(), {}, (c) => c.cast(list(int32())), /./],
+  ["JSON with an element of another kind", json(), [1, "x"], (c) => c.cast(list(int32())), /x/],
+  ["JSON without a field", json(), { a: "x" }, (c) => c.cast(struct({ a: text(), b: int32() })), /b/],
   ["JSON of another kind", json(), "x", (c) => c.cast(int32()), /^PawlError: "\\"x\\"" is not an int32/],
   ["a text that does not fit a pattern", text(), "2026", (c) => c.parseDate("%d.%m.%Y"), /2026/],
   ["a moment out of range", int64(), MAX, (c) => c.fromEpoch("second"), /overflow|range/i],

@@ -20,7 +20,22 @@ import { duckdbType } from "./types.ts";
 /** A call of one of DuckDB's aggregates, with the filter, order and window of the node; `test` is one more condition on the rows. */
 type Apply = (name: string, args: readonly string[], test?: string) => string;
 
-const ANY_NAN = "CAST('NaN' AS DOUBLE)";
+const NAN = "CAST('NaN' AS DOUBLE)";
+
+/** A statistic of floating-point numbers: DuckDB fails at one that is infinite or NaN, where the statistic is NaN. */
+function statistic(
+  apply: Apply,
+  name: string,
+  args: readonly string[],
+  node: AggregateNode,
+  finish = (sql: string) => sql,
+): string {
+  const doubles = args.map((arg) => `CAST(${arg} AS DOUBLE)`);
+  if (!node.arguments.some(({ type }) => isFloat(type.kind))) return finish(apply(name, doubles));
+  const finite = doubles.map((arg) => `isfinite(${arg})`).join(" AND ");
+  const isThere = args.map((arg) => `${arg} IS NOT NULL`).join(" AND ");
+  return `CASE WHEN ${apply("bool_or", [`NOT (${finite})`], isThere)} THEN ${NAN} ELSE ${finish(apply(name, doubles, finite))} END`;
+}
 
 /** How each aggregate is said in DuckDB's SQL. */
 const AGGREGATE_SQL: Readonly<
@@ -36,20 +51,13 @@ const AGGREGATE_SQL: Readonly<
   quantile: (apply, [one], node) => apply("quantile_cont", [`CAST(${one} AS DOUBLE)`, partOf(node)]),
   approxQuantile: (apply, [one], node) =>
     apply("approx_quantile", [`CAST(${one} AS DOUBLE)`, `CAST(${partOf(node)} AS FLOAT)`]),
-  std: (apply, [one]) => apply("stddev_samp", [`CAST(${one} AS DOUBLE)`]),
-  var: (apply, [one]) => apply("var_samp", [`CAST(${one} AS DOUBLE)`]),
-  skewness: (apply, [one]) => apply("skewness", [`CAST(${one} AS DOUBLE)`]),
-  kurtosis: (apply, [one]) => apply("kurtosis", [`CAST(${one} AS DOUBLE)`]),
-  corr: (apply, args) =>
-    `nullif(${apply(
-      "corr",
-      args.map((arg) => `CAST(${arg} AS DOUBLE)`),
-    )}, ${ANY_NAN})`,
-  covar: (apply, args) =>
-    apply(
-      "covar_samp",
-      args.map((arg) => `CAST(${arg} AS DOUBLE)`),
-    ),
+  std: (apply, args, node) => statistic(apply, "stddev_samp", args, node),
+  var: (apply, args, node) => statistic(apply, "var_samp", args, node),
+  skewness: (apply, args, node) =>
+    statistic(apply, "skewness", args, node, (sql) => `nullif(${sql}, ${NAN})`),
+  kurtosis: (apply, args, node) => statistic(apply, "kurtosis", args, node),
+  corr: (apply, args, node) => statistic(apply, "corr", args, node, (sql) => `nullif(${sql}, ${NAN})`),
+  covar: (apply, args, node) => statistic(apply, "covar_samp", args, node),
   min: (apply, args) => apply("min", args),
   max: (apply, args) => apply("max", args),
   argMin: (apply, [x, y]) =>
