@@ -16,6 +16,7 @@ import { explainedSteps } from "./explain.ts";
 import { openInstance } from "./open.ts";
 import { planSql } from "./plan-sql.ts";
 import { DuckDBQuery, type QueryHome } from "./query.ts";
+import { QueryScans } from "./scans.ts";
 import { mentionedNames, tableNames } from "./table-names.ts";
 import { writeFiles } from "./write.ts";
 
@@ -33,6 +34,7 @@ export const duckdb: Engine = {
 class DuckDBSession implements EngineSession {
   readonly #home: QueryHome;
   readonly #queries = new Set<DuckDBQuery>();
+  #scanned: ScanCounts = { read: 0, kept: 0, rejected: 0 };
   #closed = false;
 
   constructor(home: QueryHome) {
@@ -69,9 +71,15 @@ class DuckDBSession implements EngineSession {
 
   async *batches(plan: PlanNode, options: QueryOptions = {}): AsyncIterable<Batch> {
     const query = await this.#open(options);
+    let scans: QueryScans | undefined;
     try {
-      yield* query.batches(planSql(plan), plan.fields);
+      scans = await QueryScans.open(plan, query, options);
+      yield* query.batches(planSql(scans.plan), plan.fields);
+      this.#count(await scans.complete(query.profile));
+    } catch (error) {
+      throw (await scans?.explained(error)) ?? error;
     } finally {
+      scans?.close();
       await this.#close(query);
     }
   }
@@ -86,16 +94,21 @@ class DuckDBSession implements EngineSession {
   }
 
   scanned(): ScanCounts {
-    return { read: 0, kept: 0, rejected: 0 };
+    return this.#scanned;
   }
 
   async explain(plan: PlanNode, run: boolean, options: QueryOptions = {}): Promise<ExplainedNode> {
     const query = await this.#open(options);
+    let scans: QueryScans | undefined;
     try {
+      scans = await QueryScans.open(plan, query, options);
       // It gives no rows of the query even where it runs it.
-      const [row] = await query.run(`EXPLAIN (${run ? "ANALYZE, " : ""}FORMAT json) ${planSql(plan)}`);
+      const [row] = await query.run(`EXPLAIN (${run ? "ANALYZE, " : ""}FORMAT json) ${planSql(scans.plan)}`);
       return explainedSteps(String(row?.explain_value), plan);
+    } catch (error) {
+      throw (await scans?.explained(error)) ?? error;
     } finally {
+      scans?.close();
       await this.#close(query);
     }
   }
@@ -109,6 +122,15 @@ class DuckDBSession implements EngineSession {
     this.#closed = true;
     await Promise.all([...this.#queries].map((query) => query.close()));
     this.#home.instance.closeSync();
+  }
+
+  #count({ read, kept, rejected }: ScanCounts): void {
+    const before = this.#scanned;
+    this.#scanned = {
+      read: before.read + read,
+      kept: before.kept + kept,
+      rejected: before.rejected + rejected,
+    };
   }
 
   async #open(options: QueryOptions): Promise<DuckDBQuery> {

@@ -38,6 +38,9 @@ export interface ProfileNode {
   readonly children?: readonly ProfileNode[];
 }
 
+/** Progress is told this often at most. */
+const BETWEEN_REPORTS_MS = 100;
+
 /** How many rows a query gave. Where a part of it is kept for several uses, DuckDB counts none, and its last step all. */
 function returnedRows(profile: Profile): number | undefined {
   let step = profile.children?.at(-1);
@@ -60,6 +63,8 @@ export class DuckDBQuery {
   readonly #options: QueryOptions;
   readonly #onAbort = () => this.#interrupt();
   #interrupted = false;
+  #counted: Profile | undefined;
+  #reported = 0;
   #closed = false;
   #stream: DuckDBResult | undefined;
 
@@ -112,7 +117,8 @@ export class DuckDBQuery {
     this.#stream = undefined;
     this.#assertOpen();
     if (hasFailed(result)) throw await this.#reason(sql, rows);
-    const counted = returnedRows(await profile()) ?? (await this.#countedAgain(sql));
+    this.#counted = await profile();
+    const counted = returnedRows(this.#counted) ?? (await this.#countedAgain(sql));
     if (counted !== rows)
       throw new PawlError(
         "data.short",
@@ -125,6 +131,22 @@ export class DuckDBQuery {
     const profile = await this.#profile("ALL");
     await this.#started(sql, "whole");
     return await profile();
+  }
+
+  /** The instance that runs it. */
+  get instance(): DuckDBInstance {
+    return this.#home.instance;
+  }
+
+  /** What DuckDB counted of the last stream that came to its end. */
+  get profile(): Profile | undefined {
+    return this.#counted;
+  }
+
+  /** Another connection beside this one, with the same settings. */
+  async another(): Promise<DuckDBQuery> {
+    const { signal } = this.#options;
+    return await DuckDBQuery.open(this.#home, signal === undefined ? {} : { signal });
   }
 
   /** Whether the query was ended from outside. */
@@ -192,10 +214,7 @@ export class DuckDBQuery {
 
   /** Why a stream has failed, which DuckDB does not tell: the query is run once more without keeping its rows. */
   async #reason(sql: string, rows: number): Promise<unknown> {
-    const again = await DuckDBQuery.open(
-      this.#home,
-      this.#options.signal === undefined ? {} : { signal: this.#options.signal },
-    );
+    const again = await this.another();
     try {
       await again.run(`SELECT count(*) FROM (${sql}) AS pawl_again WHERE hash(pawl_again) IS NULL`);
     } catch (error) {
@@ -235,6 +254,9 @@ export class DuckDBQuery {
   #report(): void {
     const { onProgress } = this.#options;
     if (onProgress === undefined || this.#closed) return;
+    const now = performance.now();
+    if (now - this.#reported < BETWEEN_REPORTS_MS) return;
+    this.#reported = now;
     const { percentage } = this.connection.progress;
     if (percentage >= 0) onProgress(Math.min(percentage / 100, 1));
   }
@@ -242,6 +264,8 @@ export class DuckDBQuery {
 
 /** A result with other columns than the plan has is a defect of the translation, and never handed on. */
 function assertColumns(result: DuckDBResult, fields: readonly ColumnField[]): void {
+  // Where only the number of rows matters there are no columns, for which SQL has no words.
+  if (fields.length === 0 && result.columnCount === 1) return;
   if (result.columnCount !== fields.length)
     throw new Error(`DuckDB delivers ${result.columnCount} columns where the plan has ${fields.length}`);
   fields.forEach(({ name, type }, index) => {
