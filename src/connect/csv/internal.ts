@@ -1,5 +1,5 @@
 /** What the floors above need of CSV files, and a user does not. */
-export { type Compression, compressionOf, Decompressor } from "./open/decompress.ts";
+export { compressionOf, Decompressor } from "./open/decompress.ts";
 export { sharedFile } from "./open/file-identity.ts";
 export { type WaitingForInput, waitingForInput } from "./open/pipe.ts";
 export { redactPath, redactPaths } from "./open/redacted-path.ts";

@@ -33,6 +33,8 @@ export interface QueryOptions {
   readonly onProgress?: (done: number) => void;
   /** Where rows go that do not fit their declared types. Absent: the first one fails the query. */
   readonly onBadRows?: (rows: readonly BadRow[]) => void | Promise<void>;
+  /** What the user calls a file, where its path is that of a copy: for errors. */
+  readonly nameOf?: (path: string) => string;
 }
 
 /** A row of a file that does not fit its declared types. */

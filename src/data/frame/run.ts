@@ -203,6 +203,7 @@ export async function openRun(
     });
     const query = {
       signal,
+      nameOf: (path: string) => preparation.names.get(path) ?? path,
       ...(options.onBadRows === undefined ? {} : { onBadRows: badRowsOf(options.onBadRows, preparation) }),
       ...(report === undefined ? {} : { onProgress: (done: number) => report("query", done) }),
     };

@@ -1,4 +1,6 @@
+import { PawlError } from "../../../errors.ts";
 import type { PlanNode } from "../../plan/node.ts";
+import { nodesOf } from "../../plan/walk.ts";
 import type { ColumnField } from "../../schema/column-type.ts";
 import type {
   Batch,
@@ -77,7 +79,7 @@ class DuckDBSession implements EngineSession {
       yield* query.batches(planSql(scans.plan), plan.fields);
       this.#count(await scans.complete(query.profile));
     } catch (error) {
-      throw (await scans?.explained(error)) ?? error;
+      throw named(scans === undefined ? error : await scans.explained(error), plan, options);
     } finally {
       scans?.close();
       await this.#close(query);
@@ -106,7 +108,7 @@ class DuckDBSession implements EngineSession {
       const [row] = await query.run(`EXPLAIN (${run ? "ANALYZE, " : ""}FORMAT json) ${planSql(scans.plan)}`);
       return explainedSteps(String(row?.explain_value), plan);
     } catch (error) {
-      throw (await scans?.explained(error)) ?? error;
+      throw named(scans === undefined ? error : await scans.explained(error), plan, options);
     } finally {
       scans?.close();
       await this.#close(query);
@@ -143,4 +145,14 @@ class DuckDBSession implements EngineSession {
     this.#queries.delete(query);
     await query.close();
   }
+}
+
+/** An error with the names that the user has for files in place of the paths of their copies. */
+function named(error: unknown, plan: PlanNode, { nameOf }: QueryOptions): unknown {
+  if (!(error instanceof PawlError) || nameOf === undefined) return error;
+  let { message } = error;
+  for (const node of nodesOf(plan))
+    if (node.kind === "scan")
+      for (const path of node.locations) message = message.replaceAll(path, () => nameOf(path));
+  return message === error.message ? error : new PawlError(error.code, message, { cause: error.cause });
 }

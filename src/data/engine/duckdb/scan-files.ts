@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { type Compression, compressionOf, Decompressor } from "../../../connect/csv/internal.ts";
+import { compressionOf, Decompressor } from "../../../connect/csv/internal.ts";
 import { errorText } from "../../../error-text.ts";
 import { PawlError } from "../../../errors.ts";
 import { suggest } from "../../../near-names.ts";
@@ -15,7 +15,7 @@ const OPENED_AT_ONCE = 8;
 const LONGEST_HEADER = 4 * 1024 ** 2;
 
 /** What a file was when the plan was made ready: another one after the query means that it read a mixture. */
-export interface FileIdentity {
+export interface ScannedFile {
   readonly path: string;
   readonly size: bigint;
   readonly changed: bigint;
@@ -23,7 +23,7 @@ export interface FileIdentity {
 }
 
 /** What a file is now. Rejects with PawlError("data.no-file") where it is not there. */
-export async function identityOf(path: string): Promise<FileIdentity> {
+export async function identityOf(path: string): Promise<ScannedFile> {
   try {
     const found = await stat(path, { bigint: true });
     if (found.isDirectory())
@@ -41,7 +41,7 @@ export async function identityOf(path: string): Promise<FileIdentity> {
 }
 
 /** Throws PawlError("data.changed") where a file is not what it was. */
-export async function assertUnchanged(before: readonly FileIdentity[]): Promise<void> {
+export async function assertUnchanged(before: readonly ScannedFile[]): Promise<void> {
   await inParallel(before, async (file) => {
     const now = await identityOf(file.path);
     if (now.size !== file.size || now.changed !== file.changed || now.inode !== file.inode)
@@ -64,16 +64,16 @@ export async function inParallel<T, R>(items: readonly T[], work: (item: T) => P
 /** The files of a scan of text, those with the same columns in the same places together. Empty files are left out. */
 export async function groupsOf(
   scan: FileScan,
-  identities: readonly FileIdentity[],
+  identities: readonly ScannedFile[],
 ): Promise<readonly FileGroup[]> {
   const declared = fileFields(scan);
   const format = scan.csv ?? CSV;
   const seen = await inParallel(identities, async ({ path, size }) => {
     if (size === 0n) return null;
     const compression = await compressionOfFile(path);
-    if (scan.format === "jsonl" || !format.header) return { path, compression, columns: declared };
+    if (scan.format === "jsonl" || !format.header) return { path, compression, header: null };
     const header = await headerOf(path, compression, format);
-    return header === null ? null : { path, compression, columns: columnsOf(header, declared, path) };
+    return header === null ? null : { path, compression, header };
   });
   const groups: {
     files: string[];
@@ -82,14 +82,15 @@ export async function groupsOf(
   }[] = [];
   for (const file of seen) {
     if (file === null) continue;
+    const columns = file.header === null ? declared : columnsOf(file.header, declared, file.path);
     const last = groups.at(-1);
     const alike =
       last !== undefined &&
       last.compression === file.compression &&
-      last.columns.length === file.columns.length &&
-      last.columns.every((column, index) => column?.name === file.columns[index]?.name);
+      last.columns.length === columns.length &&
+      last.columns.every((column, index) => column?.name === columns[index]?.name);
     if (alike) last.files.push(file.path);
-    else groups.push({ files: [file.path], columns: file.columns, compression: file.compression });
+    else groups.push({ files: [file.path], columns, compression: file.compression });
   }
   return groups;
 }
@@ -156,11 +157,14 @@ export async function* unpackedBytes(
   })();
   try {
     if (compression === "none") yield* bytes;
-    else
-      yield* new Decompressor(
-        compression as Compression,
-        { name: basename(path), pipe: false, path } as never,
-      ).bytes(bytes);
+    else yield* new Decompressor(compression, { name: basename(path), pipe: false, path }).bytes(bytes);
+  } catch (error) {
+    if (!(error instanceof PawlError)) throw error;
+    throw new PawlError(
+      "data.damaged",
+      `${path} is damaged or cut off: its ${compression} data does not come to its end. Fetch the file again.`,
+      { cause: error },
+    );
   } finally {
     stored.destroy();
   }

@@ -228,7 +228,7 @@ function jsonSql(scan: FileScan, reading: ScanReading, group: FileGroup, index: 
   const more = quarantine
     ? `, store_rejects = true, rejects_limit = 0, rejects_table = '${rejects.errors}', rejects_scan = '${rejects.scans}'`
     : "";
-  const table = jsonTable(scan, `${linesTable(scan, group)}${more})`);
+  const table = jsonTable(scan, `${linesTable(scan, group)}${more})`, reading.run);
   const fits = jsonRowFits(inFile);
   const keep = quarantine
     ? keepSql(reading, fits)
@@ -257,7 +257,7 @@ export function jsonParts(place: number): {
 }
 
 /** Lines that are not blank with their values: `j` is the object, null where the line is none. */
-export function jsonTable(scan: FileScan, lines: string): string {
+export function jsonTable(scan: FileScan, lines: string, run = 0): string {
   const inFile = fileFields(scan);
   const hive = scan.hive.map(({ name }) => `, ${quoteName(name)}`).join("");
   const pointers = `[${inFile.map(({ name }) => quoteText(`/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`)).join(", ")}]`;
@@ -266,7 +266,13 @@ export function jsonTable(scan: FileScan, lines: string): string {
       ? ""
       : `, json_type(j, ${pointers}) AS t, json_extract_string(j, ${pointers}) AS s, json_extract(j, ${pointers}) AS v`;
   const isObject = "CASE WHEN json_valid(c0) THEN CASE WHEN json_type(c0) = 'OBJECT' THEN c0 END END";
-  return `(SELECT *${lists} FROM (SELECT c0, ${quoteName(FILE)}${hive}, ${isObject} AS j FROM (SELECT * FROM ${lines}) WHERE c0 IS NOT NULL AND trim(c0, ' \t\r') <> ''))`;
+  const filled = "c0 IS NOT NULL AND trim(c0, ' \t\r') <> ''";
+  // Blank lines are counted too, since DuckDB's reader counts them as rows.
+  const where =
+    run === 0
+      ? filled
+      : `CASE WHEN ${filled} THEN true ELSE NOT ${BAD_ROW}(${run}, -1, ${quoteName(FILE)}) END`;
+  return `(SELECT *${lists} FROM (SELECT c0, ${quoteName(FILE)}${hive}, ${isObject} AS j FROM (SELECT * FROM ${lines}) WHERE ${where}))`;
 }
 
 function parquetSql(scan: FileScan, reading: ScanReading): string {

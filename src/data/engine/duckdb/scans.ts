@@ -15,10 +15,10 @@ import { quoteText } from "./quote.ts";
 import {
   assertUnchanged,
   assertWhole,
-  type FileIdentity,
   groupsOf,
   identityOf,
   inParallel,
+  type ScannedFile,
 } from "./scan-files.ts";
 import {
   BAD_ROW,
@@ -44,7 +44,7 @@ const REGISTERED = new WeakSet<DuckDBInstance>();
 interface OpenScan {
   readonly original: FileScan;
   readonly reading: ScanReading;
-  readonly files: readonly FileIdentity[];
+  readonly files: readonly ScannedFile[];
 }
 
 /** The scans of one query: their files are looked at before it, and asked whether they are still the same after it. */
@@ -75,7 +75,7 @@ export class QueryScans {
       .filter(({ compression }) => compression !== "none");
     this.#whole = inParallel(
       packed.flatMap(({ files, compression }) => files.map((file) => ({ file, compression }))),
-      ({ file, compression }) => assertWholeFile(file, compression, this.#ended.signal),
+      ({ file, compression }) => assertWhole(file, compression, this.#ended.signal),
     ).then(
       () => null,
       (error: unknown) => error,
@@ -93,7 +93,7 @@ export class QueryScans {
       const opened = await openScan(scan, query, { run, id: scans.length });
       scans.push(opened);
       own.set(node, readingScan(scan, opened.reading));
-      if (scan.bad === "quarantine") await register(query);
+      if (scan.bad === "quarantine" || scan.format === "jsonl") await register(query);
     }
     if (scans.length === 0) return new QueryScans(plan, query, options, scans, run);
     MET.set(run, new Map());
@@ -135,7 +135,7 @@ export class QueryScans {
     const group = scan.reading.groups.find(({ files }) => files.includes(file));
     if (group !== undefined && group.compression !== "none")
       try {
-        await assertWholeFile(file, group.compression, new AbortController().signal);
+        await assertWhole(file, group.compression, new AbortController().signal);
       } catch (damaged) {
         return damaged;
       }
@@ -306,22 +306,6 @@ async function assertEverywhere(
         "data.columns",
         `${row["file"]} has no column ${JSON.stringify(missing.name)}, which other files of the frame have.`,
       );
-  }
-}
-
-async function assertWholeFile(
-  file: string,
-  compression: FileGroup["compression"],
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await assertWhole(file, compression, signal);
-  } catch (error) {
-    throw new PawlError(
-      "data.damaged",
-      `${file} is damaged or cut off: its ${compression} data does not come to its end (${errorText(error)}). Fetch the file again.`,
-      { cause: error },
-    );
   }
 }
 
