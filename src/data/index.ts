@@ -71,3 +71,4 @@ export {
   uint64,
   uuid,
 } from "./schema/column-type.ts";
+export type { IntoOptions } from "./source/into.ts";

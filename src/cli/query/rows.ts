@@ -1,5 +1,5 @@
 import type { Frame, FrameRunOptions } from "../../data/index.ts";
-import { tableText } from "../../data/internal.ts";
+import { rowJson, tableText } from "../../data/internal.ts";
 import { harmlessJson } from "../../visible.ts";
 import { write } from "../terminal/output.ts";
 
@@ -24,18 +24,6 @@ export async function printJsonLines(frame: Frame, most: number, options: FrameR
   let printed = 0;
   if (most === 0) return;
   for await (const row of frame.rows(options)) {
-    if (!(await write(`${rowJson(row)}\n`)) || ++printed === most) return;
+    if (!(await write(`${harmlessJson(rowJson(row))}\n`)) || ++printed === most) return;
   }
 }
-
-/** A row as JSON: whole numbers of any size are exact, bytes are base64, and what is not a number of JSON is null. */
-function rowJson(row: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(row, (_, value: unknown) => {
-    if (typeof value === "bigint") return rawJson(value.toString());
-    return value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
-  });
-  return harmlessJson(text);
-}
-
-/** Digits as a number of JSON, exact whatever their number. TypeScript does not know `JSON.rawJSON` yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

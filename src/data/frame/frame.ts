@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import { assertOptions, assertText, quoted, shown } from "../../arguments.ts";
+import type { Sink, Source } from "../../batch/contract.ts";
+import type { RunSummary } from "../../batch/index.ts";
 import { type Duration, milliseconds } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
 import { bytes, type Size } from "../../sizes.ts";
@@ -30,6 +32,8 @@ import {
   typeText,
   type ValueOf,
 } from "../schema/column-type.ts";
+import { FrameSource } from "../source/frame-source.ts";
+import { type IntoOptions, intoSink } from "../source/into.ts";
 import { CacheStage, defaultCacheFolder } from "./cache.ts";
 import { type FillGapsOptions, fillGapsPlan } from "./fill-gaps.ts";
 import type {
@@ -801,6 +805,47 @@ export class Frame<S extends FrameSchema = FrameSchema> {
    */
   async writeJsonl(path: string, options: WriteJsonlOptions = {}): Promise<WriteResult> {
     return await writeJsonl(this.#plan, path, options);
+  }
+
+  /**
+   * The rows as the source of a job: the frame is run once, when the job begins, and a run that was killed continues with the rows that it began with.
+   *
+   * @example
+   * ```ts
+   * import { defineJob } from "pawl/batch";
+   * import { postgres } from "pawl/connect/postgres";
+   *
+   * const people = fromRows({ id: int32(), name: text() }, [{ id: 1, name: "Ada" }]);
+   * const job = defineJob({
+   *   name: "people",
+   *   source: people.source(),
+   *   sink: postgres({ url: process.env.DATABASE_URL ?? "", table: "people" }),
+   * });
+   * ```
+   */
+  source(options: FrameRunOptions = {}): Source<Row<S>> {
+    return new FrameSource<Row<S>>(this.#plan, options);
+  }
+
+  /**
+   * Puts the rows into a sink such as `postgres()`, each exactly once: a run that was killed continues where it stopped when the same is
+   * asked again.
+   *
+   * @throws RunFailedError `run.failed` and the like, with what was done so far
+   * @example
+   * ```ts
+   * import { postgres } from "pawl/connect/postgres";
+   *
+   * const people = fromRows({ id: int32(), name: text() }, [{ id: 1, name: "Ada" }]);
+   * const load = async (url: string) =>
+   *   await people.into(postgres({ url, table: "people", create: true, key: ["id"] }), { name: "people" });
+   * ```
+   */
+  async into(
+    sink: Sink<Row<S>> | Sink<Record<string, unknown>>,
+    options: IntoOptions = {},
+  ): Promise<RunSummary> {
+    return await intoSink(this.#plan, sink as Sink<Row<S>>, options);
   }
 
   #columns(): Columns<S> {

@@ -8,10 +8,11 @@ import { PawlError } from "../../errors.ts";
 import { type Isolation, Pool, put } from "../../pool/index.ts";
 import { type FunctionReference, referenceTo } from "../../pool/internal.ts";
 import { openStateFolder } from "../../private-folder.ts";
-import { columnNode, fieldNamed } from "../expr/columns.ts";
+import { fieldNamed } from "../expr/columns.ts";
 import type { RunnableStage, StageContext, StagedFiles } from "../frame/stage.ts";
-import type { PlanNode, ProjectNode } from "../plan/node.ts";
+import type { PlanNode } from "../plan/node.ts";
 import { type ColumnField, type FrameSchema, fieldsOf, typeText } from "../schema/column-type.ts";
+import { numbered } from "./numbered.ts";
 import { type PartitionContext, type PartJob, type PartResult, runPart } from "./part-worker.ts";
 import type { GivenColumns, PartitionColumns } from "./partition.ts";
 
@@ -326,17 +327,6 @@ class PartitionStage implements RunnableStage {
       finished: async () => await rm(folder, { recursive: true, force: true }),
     };
   }
-}
-
-/** The columns of a plan under the names `c0`, `c1` …, so that no name of theirs means anything to what reads the file. */
-function numbered(input: PlanNode, columns: readonly ColumnField[]): ProjectNode {
-  const named = columns.map((field, index) => ({ name: `c${index}`, expression: columnNode(field) }));
-  return {
-    kind: "project",
-    input,
-    columns: named,
-    fields: named.map(({ name, expression }) => ({ name, type: expression.type })),
-  };
 }
 
 async function readManifest(path: string): Promise<Manifest | null> {
