@@ -2,6 +2,9 @@ import { deserialize } from "node:v8";
 import { assertOptions, assertText, type OptionNames, quoted, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import type { AnyFunction } from "../../pool/internal.ts";
+import { type Columns, columnsProxy, fieldNamed } from "../expr/columns.ts";
+import { type Condition, nodeOf } from "../expr/expression.ts";
+import { type ColumnField, type FrameSchema, fieldsOf, type Row } from "../schema/column-type.ts";
 import {
   added,
   type Collector,
@@ -13,6 +16,8 @@ import {
   type Ranked,
   sumOf,
 } from "./collect.ts";
+import { evaluator } from "./evaluate.ts";
+import { sentFields } from "./fit.ts";
 import {
   type BagRunOptions,
   type BagSourceOptions,
@@ -23,7 +28,7 @@ import {
 } from "./options.ts";
 import { assertRoom, BagRun } from "./run.ts";
 import { readSegments } from "./segments.ts";
-import { type BagStep, type Plan, type SentKey, sentFunction } from "./steps.ts";
+import { type BagSource, type BagStep, type Plan, type SentKey, sentFunction } from "./steps.ts";
 import type { BagResult } from "./tally.ts";
 import { type BagWriteOptions, type WrittenBag, writeBag } from "./write.ts";
 
@@ -32,9 +37,6 @@ export type KeyOf<T, K> = ((item: T) => K) | (keyof T & (string | number));
 
 /** What a property of an item, or a function, gives. */
 type KeyValue<T, B> = B extends (item: T) => infer K ? K : B extends keyof T ? T[B] : never;
-
-/** An item of a file, or a pair of it and the path of its file. */
-export type WithPath<T, P extends boolean> = P extends true ? [item: T, path: string] : T;
 
 /** An item that `flatten` takes apart. */
 type ElementOf<T> = T extends Iterable<infer E> ? E : never;
@@ -400,6 +402,54 @@ export class Bag<T> {
   }
 }
 
+/**
+ * A bag of rows with declared columns: beside functions it takes expressions, which know the columns and their types. Once a function has made
+ * something else of the rows, it is a plain bag.
+ *
+ * @example
+ * ```ts
+ * import { text } from "pawl/data";
+ *
+ * const logs = bag.jsonl("logs/*.jsonl", { schema: { level: text(), message: text() } });
+ * const messages = logs.where((row) => row.level.eq("ERROR")).pluck("message").frequencies();
+ * ```
+ */
+export class Records<S extends FrameSchema> extends Bag<Row<S>> {
+  readonly #fields: readonly ColumnField[];
+
+  /** Not called by programs: use `bag.jsonl` with a schema. */
+  constructor(plan: Plan, fields: readonly ColumnField[]) {
+    super(plan);
+    this.#fields = fields;
+  }
+
+  /**
+   * Only the rows for which a condition is true; where it is null, a row is left out.
+   *
+   * @throws PawlError `data.column`, `data.types`, and `bag.expression` for what bags do not evaluate
+   */
+  where(condition: (row: Columns<S>) => Condition): Records<S> {
+    const node = nodeOf(condition(columnsProxy<S>(this.#fields)));
+    if (node.type.kind !== "bool")
+      throw new PawlError("data.types", `where() needs a condition, not a value of ${node.type.kind}.`);
+    evaluator(node);
+    // Types of columns are classes, which do not reach a worker as such.
+    const plain = JSON.parse(JSON.stringify(node)) as typeof node;
+    return this.#and({ kind: "where", condition: plain }, this.#fields);
+  }
+
+  /** Only these columns. */
+  select<const C extends keyof S & string>(...names: readonly C[]): Records<Pick<S, C>> {
+    const fields = names.map((name) => fieldNamed(name, this.#fields));
+    return this.#and({ kind: "select", names: [...names] }, fields);
+  }
+
+  #and<R extends FrameSchema>(step: BagStep, fields: readonly ColumnField[]): Records<R> {
+    const { source, steps } = this.plan;
+    return new Records<R>({ source, steps: [...steps, step] }, fields);
+  }
+}
+
 /** Where bags begin. */
 export const bag = {
   /**
@@ -417,36 +467,21 @@ export const bag = {
    * ```
    * @throws PawlError `argument.option`, `bag.malformed-option`; results: `bag.missing`, `bag.malformed`, `bag.changed` and others
    */
-  jsonl<T = unknown, const P extends boolean = false>(
-    paths: string | readonly string[],
-    options: BagSourceOptions & { readonly includePath?: P } = {},
-  ): Bag<WithPath<T, P>> {
-    return new Bag(sourceOf("jsonl", paths, options));
-  },
+  jsonl,
 
   /**
    * The lines of files as texts, without their line ends.
    *
    * @throws as `jsonl`
    */
-  lines<const P extends boolean = false>(
-    paths: string | readonly string[],
-    options: BagSourceOptions & { readonly includePath?: P } = {},
-  ): Bag<WithPath<string, P>> {
-    return new Bag(sourceOf("lines", paths, options));
-  },
+  lines,
 
   /**
    * The malformed lines that a quarantine file holds, once their `text` is fixed there: as `jsonl` gives them.
    *
    * @throws as `jsonl`
    */
-  replay<T = unknown>(path: string, options: BagSourceOptions = {}): Bag<T> {
-    const { paths: _, ...source } = sourceOf("jsonl", path, options, "replay").source as {
-      paths: unknown;
-    } & Plan["source"];
-    return new Bag({ source: { ...source, kind: "replay", path } as Plan["source"], steps: [] });
-  },
+  replay,
 
   /**
    * Items of the program, which go to the workers a few at a time. An array is taken as it is now.
@@ -467,23 +502,98 @@ export const bag = {
   },
 };
 
-function sourceOf(
-  kind: "lines" | "jsonl",
+/** With a schema, each value is an object that has its columns. */
+export interface SchemaOption<S extends FrameSchema> {
+  /**
+   * The columns that the values of lines must have. What is missing is null, what is not in the schema is left out, and a line with a value that
+   * does not fit is malformed.
+   * @default values may be anything
+   */
+  readonly schema: S;
+}
+
+/** Without one, values are what their lines hold. */
+interface NoSchema {
+  readonly schema?: undefined;
+}
+
+function jsonl<const S extends FrameSchema>(
   paths: string | readonly string[],
-  options: BagSourceOptions,
-  method: string = kind,
-): Plan {
+  options: BagSourceOptions & SchemaOption<S> & { readonly includePath?: false },
+): Records<S>;
+function jsonl<T = unknown>(
+  paths: string | readonly string[],
+  options: BagSourceOptions & NoSchema & { readonly includePath: true },
+): Bag<[item: T, path: string]>;
+function jsonl<T = unknown>(
+  paths: string | readonly string[],
+  options?: BagSourceOptions & NoSchema & { readonly includePath?: false },
+): Bag<T>;
+function jsonl(
+  paths: string | readonly string[],
+  options: BagSourceOptions & { readonly schema?: FrameSchema | undefined } = {},
+): Bag<unknown> {
+  return begun("jsonl", "jsonl", paths, options);
+}
+
+function replay<const S extends FrameSchema>(
+  path: string,
+  options: BagSourceOptions & SchemaOption<S> & { readonly includePath?: false },
+): Records<S>;
+function replay<T = unknown>(
+  path: string,
+  options: BagSourceOptions & NoSchema & { readonly includePath: true },
+): Bag<[item: T, path: string]>;
+function replay<T = unknown>(
+  path: string,
+  options?: BagSourceOptions & NoSchema & { readonly includePath?: false },
+): Bag<T>;
+function replay(
+  path: string,
+  options: BagSourceOptions & { readonly schema?: FrameSchema | undefined } = {},
+): Bag<unknown> {
+  return begun("replay", "replay", path, options);
+}
+
+function lines(
+  paths: string | readonly string[],
+  options: BagSourceOptions & { readonly includePath: true },
+): Bag<[line: string, path: string]>;
+function lines(
+  paths: string | readonly string[],
+  options?: BagSourceOptions & { readonly includePath?: false },
+): Bag<string>;
+function lines(paths: string | readonly string[], options: BagSourceOptions = {}): Bag<unknown> {
+  return begun("lines", "lines", paths, options);
+}
+
+/** A bag of lines, checked at the call. */
+function begun(
+  kind: "lines" | "jsonl" | "replay",
+  method: string,
+  paths: string | readonly string[],
+  options: BagSourceOptions & { readonly schema?: FrameSchema | undefined },
+): Bag<unknown> {
   const what = `bag.${method}`;
-  assertOptions(options, SOURCE_OPTIONS as OptionNames<BagSourceOptions>, what);
+  const names = kind === "lines" ? SOURCE_OPTIONS : { ...SOURCE_OPTIONS, schema: true };
+  assertOptions(options, names as OptionNames<BagSourceOptions & { schema?: FrameSchema | undefined }>, what);
   const given = typeof paths === "string" ? [paths] : paths;
   if (!Array.isArray(given) || given.length === 0)
     throw new PawlError("bag.no-match", `${what} was given no path: name at least one file.`);
   for (const path of given) assertText(path, `A path of ${what}`);
-  const malformed = malformedFrom(options.malformed, what);
-  return {
-    source: { kind, paths: [...given], malformed, includePath: options.includePath ?? false },
-    steps: [],
+  const { schema, includePath = false } = options;
+  const columns = schema === undefined ? null : fieldsOf(schema, what);
+  const lines = {
+    malformed: malformedFrom(options.malformed, what),
+    includePath,
+    fields: columns === null ? null : sentFields(columns),
   };
+  const source: BagSource =
+    kind === "replay"
+      ? { kind, path: given[0] as string, ...lines }
+      : { kind, paths: [...given] as string[], ...lines };
+  const plan = { source, steps: [] };
+  return columns === null || includePath ? new Bag(plan) : new Records(plan, columns);
 }
 
 function sentKey(by: unknown, method: string): SentKey {

@@ -2,8 +2,10 @@ import { quoted } from "../../arguments.ts";
 import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { suggest } from "../../near-names.ts";
-import { own } from "../../own.ts";
+import { own, setOwn } from "../../own.ts";
 import { resolveReference } from "../../pool/internal.ts";
+import { evaluator } from "./evaluate.ts";
+import { RowFit, unfitItem } from "./fit.ts";
 import { drawn } from "./key.ts";
 import type { ItemStep, SentFunction, SentKey } from "./steps.ts";
 
@@ -165,6 +167,35 @@ export async function chainOf(steps: readonly ItemStep[], state: PartState, last
       case "flatMap": {
         const fn = await receivedOne(step.fn);
         next = (item) => each(fn(item), "flatMap", state, to);
+        break;
+      }
+      case "where": {
+        const condition = evaluator(step.condition);
+        next = (item) => {
+          if (condition(item as Record<string, unknown>) === true) to(item);
+        };
+        break;
+      }
+      case "select": {
+        const { names } = step;
+        next = (item) => {
+          const row: Record<string, unknown> = {};
+          for (const name of names) setOwn(row, name, own(item as Record<string, unknown>, name));
+          to(row);
+        };
+        break;
+      }
+      case "fit": {
+        const fit = new RowFit(step.fields);
+        next = (item) => {
+          let row: unknown;
+          try {
+            row = fit.row(item);
+          } catch (error) {
+            throw unfitItem(error, "toFrame");
+          }
+          to(row);
+        };
         break;
       }
       case "flatten":

@@ -7,6 +7,7 @@ import { callable } from "../../pool/index.ts";
 import { type Chain, chainOf, holdsBack, PartState, received } from "./chain.ts";
 import { type Collected, type Collector, collecting, type ItemCollector } from "./collect.ts";
 import { type Gather, gathered, type Partition, type Split } from "./exchange.ts";
+import { RowFit, type SentField, whyUnfit } from "./fit.ts";
 import { type Block, LineBlocks, type LongLine, mixedLines, withoutReturn } from "./line-blocks.ts";
 import { QuarantineWriter, type SetAside } from "./quarantine.ts";
 import { assertKept, readSegments, type Spill, SpillFile, type SpillSegment } from "./segments.ts";
@@ -34,6 +35,8 @@ export interface LineFormat {
   readonly kind: "lines" | "jsonl" | "replay";
   readonly malformed: "fail" | "drop" | "quarantine";
   readonly includePath: boolean;
+  /** The columns that a line's value must have; null where it may be any. */
+  readonly fields: readonly SentField[] | null;
   /** Bytes that a line may have. */
   readonly longest: number;
 }
@@ -147,6 +150,7 @@ class PartRun {
   #malformed = 0;
   #lines = 0;
   #quarantine: QuarantineWriter | null = null;
+  #parse: Parse = JSON.parse as Parse;
 
   constructor(part: BagPart, state: PartState, chain: Chain, collect: ItemCollector) {
     this.#part = part;
@@ -227,6 +231,7 @@ class PartRun {
 
   async #range({ file, start, end, format }: Extract<PartInput, { kind: "range" }>): Promise<PartReply> {
     this.#state.file = file.index;
+    this.#parse = parserOf(format);
     const isRange = start > 0;
     const from = isRange ? start - 1 : 0;
     const last = file.compression === null && end < file.size ? end : Number.POSITIVE_INFINITY;
@@ -253,10 +258,7 @@ class PartRun {
     const { kind, includePath } = format;
     const state = this.#state;
     const push = this.#chain.push;
-    const parse =
-      kind === "lines"
-        ? (line: string): unknown => withoutReturn(line)
-        : (JSON.parse as (line: string) => unknown);
+    const parse = kind === "replay" ? (JSON.parse as Parse) : this.#parse;
     const skipsEmpty = kind !== "lines";
     return async (block) => {
       if (!("bytes" in block)) {
@@ -333,13 +335,11 @@ class PartRun {
     let item: unknown;
     try {
       // Files that were joined have a byte order mark in front of some lines.
-      item =
-        format.kind === "lines"
-          ? withoutReturn(line)
-          : JSON.parse(line.charCodeAt(0) === 0xfeff ? line.slice(1) : line);
+      const text = format.kind !== "lines" && line.charCodeAt(0) === 0xfeff ? line.slice(1) : line;
+      item = format.kind === "replay" ? JSON.parse(text) : this.#parse(text);
     } catch (error) {
       this.#read++;
-      this.#bad(file, format, { offset, bytes: Buffer.from(line), reason: notJson(error) });
+      this.#bad(file, format, { offset, bytes: Buffer.from(line), reason: whyBad(error) });
       return;
     }
     if (format.kind === "replay") return await this.#replayed(item, line, file, format, offset);
@@ -364,10 +364,10 @@ class PartRun {
     let item: unknown;
     try {
       if (text === undefined) throw new Error(origin.reason);
-      item = JSON.parse(text);
+      item = this.#parse(text);
     } catch (error) {
       this.#read++;
-      const reason = text === undefined ? origin.reason : notJson(error);
+      const reason = text === undefined ? origin.reason : whyBad(error);
       this.#bad(file, format, { offset, bytes: null, reason, origin });
       return;
     }
@@ -439,8 +439,20 @@ function originOf(record: unknown, raw: string, file: BagFile, line: number): Se
   };
 }
 
-/** What JSON.parse says, without the line that it counts in the one line it was given. */
-function notJson(error: unknown): string {
+type Parse = (line: string) => unknown;
+
+/** What makes an item of a line. */
+function parserOf({ kind, fields }: LineFormat): Parse {
+  if (kind === "lines") return withoutReturn;
+  if (fields === null) return JSON.parse as Parse;
+  const fit = new RowFit(fields);
+  return (line) => fit.parsed(line);
+}
+
+/** Why a line is no item. JSON.parse counts lines in the one line that it was given, which says nothing. */
+function whyBad(error: unknown): string {
+  const unfit = whyUnfit(error);
+  if (unfit !== null) return unfit;
   return `is not JSON (${errorReason(error).replace(/ \(line 1 column \d+\)$/, "")})`;
 }
 

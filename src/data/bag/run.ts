@@ -230,11 +230,12 @@ export class BagRun implements AsyncDisposable {
     const files = await findFiles(paths);
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     if (this.#totalBytes !== null) this.#totalBytes += bytes;
-    const { malformed, includePath, kind } = source;
+    const { malformed, includePath, kind, fields } = source;
     const format: LineFormat = {
       kind,
       malformed: typeof malformed === "object" ? "quarantine" : malformed,
       includePath,
+      fields,
       longest: this.#longestLine,
     };
     const packed = files.some(({ compression }) => compression !== null);

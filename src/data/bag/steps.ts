@@ -1,4 +1,7 @@
 import { type AnyFunction, type FunctionReference, referenceTo } from "../../pool/internal.ts";
+import type { ExpressionNode } from "../expr/node.ts";
+
+import type { SentField } from "./fit.ts";
 
 /** A function of the user's on its way to the workers, with what it is given behind the item. */
 export interface SentFunction {
@@ -23,6 +26,9 @@ export type ItemStep =
       readonly otherwise?: { readonly value: unknown };
     }
   | { readonly kind: "flatten" }
+  | { readonly kind: "where"; readonly condition: ExpressionNode }
+  | { readonly kind: "select"; readonly names: readonly string[] }
+  | { readonly kind: "fit"; readonly fields: readonly SentField[] }
   | { readonly kind: "sample"; readonly fraction: number; readonly seed: number }
   | { readonly kind: "mapPartitions"; readonly fn: SentFunction; readonly items: number }
   /** Its state goes from one part to the next, so that parts run one after the other. */
@@ -52,6 +58,8 @@ export type BagSource =
       readonly paths: readonly string[];
       readonly malformed: Malformed;
       readonly includePath: boolean;
+      /** The columns of a schema; null without one. */
+      readonly fields: readonly SentField[] | null;
     }
   /** The lines that a quarantine file holds. */
   | {
@@ -59,6 +67,7 @@ export type BagSource =
       readonly path: string;
       readonly malformed: Malformed;
       readonly includePath: boolean;
+      readonly fields: readonly SentField[] | null;
     }
   | { readonly kind: "items"; readonly items: Iterable<unknown> | AsyncIterable<unknown> };
 
