@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { PawlError } from "../../../errors.ts";
 import type { PlanNode } from "../../plan/node.ts";
 import { nodesOf } from "../../plan/walk.ts";
@@ -88,9 +89,27 @@ class DuckDBSession implements EngineSession {
 
   async write(plan: PlanNode, target: WriteTarget, options: QueryOptions = {}): Promise<WrittenFiles> {
     const query = await this.#open(options);
+    let scans: QueryScans | undefined;
+    const looked = async () => {
+      scans?.close();
+      scans = await QueryScans.open(plan, query, options);
+      return scans;
+    };
     try {
-      return await writeFiles(query, plan, target);
+      const { plan: own } = await looked();
+      const written = await writeFiles(query, own, target, async () => (await looked()).plan);
+      try {
+        this.#count(await (scans as unknown as QueryScans).complete(query.profile));
+      } catch (error) {
+        await rm(target.path, { recursive: true, force: true });
+        throw error;
+      }
+      return written;
+    } catch (error) {
+      const opened = scans as QueryScans | undefined;
+      throw named(opened === undefined ? error : await opened.explained(error), plan, options);
     } finally {
+      (scans as QueryScans | undefined)?.close();
       await this.#close(query);
     }
   }

@@ -94,6 +94,14 @@ export function engineError(thrown: unknown, memory: number): unknown {
       `A value does not fit its type: ${withoutFullStop(plain(said))}. Cast to a larger type or to float64() first.`,
       options,
     );
+  const half =
+    /magic bytes found at end of file '([\s\S]*?)'|File '([\s\S]*?)' too small to be a Parquet/i.exec(said);
+  if (half !== null)
+    return new PawlError(
+      "data.damaged",
+      `${half[1] ?? half[2]} is not a whole Parquet file: its end is missing. Write or fetch it again.`,
+      options,
+    );
   if (/thrift|TProtocol|don't know what type|Invalid Error/i.test(text))
     return new PawlError("data.damaged", `A file is damaged: ${withoutFullStop(plain(said))}.`, options);
   if (kind === "INTERNAL Error" || kind === "Fatal Error" || kind === "FATAL Error")

@@ -90,6 +90,14 @@ export class DuckDBQuery {
     return await call(async () => (await result.getRowObjectsJS()) as Record<string, unknown>[]);
   }
 
+  /** Runs a statement whose result is small, and keeps what DuckDB counted of it in `profile`. */
+  async runCounted(sql: string): Promise<Record<string, unknown>[]> {
+    const profile = await this.#profile("COUNTS");
+    const rows = await this.run(sql);
+    this.#counted = await profile();
+    return rows;
+  }
+
   /** The columns of a query, which is not run. */
   async fields(sql: string): Promise<readonly ColumnField[]> {
     const result = await this.#started(`SELECT * FROM (${sql}) LIMIT 0`, "whole");

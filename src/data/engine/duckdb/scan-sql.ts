@@ -53,10 +53,10 @@ export function readingScan(scan: FileScan, reading: ScanReading): FileScan {
 
 /** The names of the tables in which DuckDB notes the rows that its reader refuses. */
 export function rejectTables(
-  { id }: ScanReading,
+  { run, id }: ScanReading,
   group: number,
 ): { readonly errors: string; readonly scans: string } {
-  return { errors: `pawl_rejects_${id}_${group}`, scans: `pawl_reject_scans_${id}_${group}` };
+  return { errors: `pawl_rejects_${run}_${id}_${group}`, scans: `pawl_reject_scans_${run}_${id}_${group}` };
 }
 
 /** The query that reads files: the columns of the scan under the names of `sqlNames`. */

@@ -317,14 +317,6 @@ function fileError(file: string, text: string, error: PawlError): PawlError {
       `${file} cannot be read as a CSV: it mixes kinds of line ends, or has other quotes or another delimiter than was said.`,
       { cause: error },
     );
-  if (/magic bytes|too small to be a Parquet/i.test(text))
-    return new PawlError(
-      "data.damaged",
-      `${file} is not a whole Parquet file: its end is missing. Write it again.`,
-      {
-        cause: error,
-      },
-    );
   if (/Maximum line size/i.test(text))
     return new PawlError("data.bad-value", `${file} has a line that is longer than a line may be.`, {
       cause: error,

@@ -36,11 +36,15 @@ const PARTITION_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   "uuid",
 ]);
 
-/** Writes the rows of a plan into files, and counts them in what was written. Where it fails, nothing is left at the path. */
+/**
+ * Writes the rows of a plan into files, and counts them in what was written. Where it fails, nothing is left at the path. `again` gives the
+ * plan with its files looked at once more.
+ */
 export async function writeFiles(
   query: DuckDBQuery,
   plan: PlanNode,
   target: WriteTarget,
+  again: () => Promise<PlanNode>,
 ): Promise<WrittenFiles> {
   assertWritable(plan.fields, target);
   try {
@@ -49,7 +53,7 @@ export async function writeFiles(
       if (!isTooMuch || target.partitionBy.length === 0) throw error;
       // Rows of many partitions at once take memory for each of them; in the order of the partitions they are written one by one.
       await rm(target.path, { recursive: true, force: true });
-      return await written(query, plan, target, true);
+      return await written(query, await again(), target, true);
     });
   } catch (error) {
     await rm(target.path, { recursive: true, force: true });
@@ -111,7 +115,7 @@ async function written(
   target: WriteTarget,
   ordered: boolean,
 ): Promise<WrittenFiles> {
-  const result = await query.run(copySql(plan, target, ordered));
+  const result = await query.runCounted(copySql(plan, target, ordered));
   if (target.format !== "parquet") {
     const rows = Number(result[0]?.Count);
     if (!Number.isSafeInteger(rows)) throw new Error(`DuckDB wrote ${String(result[0]?.Count)} rows`);

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import type { BadRow, EngineSession, QueryOptions } from "../../../../src/data/engine/contract.ts";
+import type {
+  BadRow,
+  EngineSession,
+  QueryOptions,
+  WriteTarget,
+} from "../../../../src/data/engine/contract.ts";
 import { duckdb } from "../../../../src/data/engine/duckdb/duckdb.ts";
 import { rowsOf } from "../../../../src/data/frame/rows.ts";
 import {
@@ -301,4 +306,29 @@ describe("files of text", () => {
       },
     ]);
   });
+});
+
+test("a bad value leaves nothing where a query was to be written, and quarantined rows are told", async () => {
+  const path = file("write.csv", "n\n1\nx\n3\n");
+  const target: WriteTarget = {
+    format: "parquet",
+    path: join(folder, "written.parquet"),
+    partitionBy: [],
+    compression: "snappy",
+    rowGroup: null,
+    csv: null,
+  };
+  const plan = scan([path], { n: int32() });
+  await assert.rejects(session.write(plan, target), { code: "data.bad-value", message: /line 3/ });
+  assert.equal(existsSync(target.path), false);
+  const bad: BadRow[] = [];
+  const quarantine = { ...plan, bad: "quarantine" as const };
+  const { rows } = await session.write(quarantine, target, { onBadRows: (some) => void bad.push(...some) });
+  assert.deepEqual([rows, bad.map(({ line }) => line)], [2, [3]]);
+  const written: FileScan = { ...plan, format: "parquet", locations: [target.path], csv: null };
+  assert.deepEqual(await read(written), [{ n: 1 }, { n: 3 }]);
+  const wrong = scan([target.path], { m: int32() }, { format: "parquet", csv: null });
+  await assert.rejects(read(wrong), { code: "data.columns", message: /no column "m"/ });
+  const half = file("half.parquet", readFileSync(target.path).subarray(0, 100));
+  await assert.rejects(read({ ...written, locations: [half] }), { code: "data.damaged" });
 });
