@@ -19,6 +19,7 @@ import {
   stageWhole,
 } from "./stage-files.ts";
 import { StagingArea } from "./staging-area.ts";
+import { assertWholeFiles } from "./whole-files.ts";
 
 /** What the scans of a run may use. */
 export interface ScanContext {
@@ -110,6 +111,7 @@ async function filesOf(
           how,
         )
       : await stageWhole(wanted, how);
+  if (scan.format !== "parquet") await assertWholeFiles(files, signal);
   const local = { ...needed, locations: files.map(({ path }) => path) };
   return { scan: withNames(local, files), files };
 }
