@@ -19,7 +19,8 @@ export function queryCommands(pawl: Command): void {
       "--to <file>",
       "write the rows into this file, or folder with --partition-by, whose name tells its format",
     )
-    .option("--rows <n>", "rows that are printed at most; default: 100, or all with --json");
+    .option("--rows <n>", "rows that are printed at most; default: 100, or all with --json")
+    .option("--sheet <name>", "the sheet of Excel files in the query; default: the first");
   limits(query);
   examples(
     query,

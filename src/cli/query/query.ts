@@ -9,6 +9,7 @@ import { type OutputFlags, writeTo } from "./write-to.ts";
 export interface QueryFlags extends LimitFlags, OutputFlags {
   readonly to?: string;
   readonly rows?: string;
+  readonly sheet?: string;
 }
 
 /** Rows that are printed where nothing else is said. */
@@ -16,10 +17,10 @@ const ROWS = 100;
 
 /** `pawl query SQL`: prints the rows, writes them into a file, or loads them into a table. */
 export async function query(sql: string, flags: QueryFlags): Promise<void> {
-  const { to, rows, json = false } = flags;
+  const { to, rows, sheet, json = false } = flags;
   refuseTogether(flags);
   await withRunOptions(flags, async (options) => {
-    const frame = await queryFrame(sql, options);
+    const frame = await queryFrame(sql, options, sheet);
     if (to !== undefined) return await writeTo(frame, to, flags, options);
     const most =
       rows === undefined ? (json ? Number.POSITIVE_INFINITY : ROWS) : parseCount(rows, "--rows", 0);

@@ -72,6 +72,7 @@ describe("a sheet", () => {
     assert.deepEqual(await sheetNames(path), ["Sales", "Q&A"]);
     assert.deepEqual(await rowsOf(path, "q&a"), [[1, ["A", 2]]]);
     assert.deepEqual(await rowsOf(path, 2), [[1, ["A", 2]]]);
+    assert.deepEqual(await rowsOf(path, "2"), [[1, ["A", 2]]]);
     await assert.rejects(rowsOf(path, "Sale"), /w\.xlsx has no sheet "Sale": did you mean Sales\?$/);
     await assert.rejects(rowsOf(path, 3), /w\.xlsx has no sheet 3: it has Sales, Q&A\.$/);
   });

@@ -13,6 +13,7 @@ import {
   readParquet,
   text,
 } from "../../../src/data/index.ts";
+import { filesFrame, queryFrame } from "../../../src/data/query/query.ts";
 import { environmentOf as azureEnvironmentOf } from "../../connect/objects/azure/access.ts";
 import { BlobStub } from "../../connect/objects/azure/stub/server.ts";
 import { environmentOf } from "../../connect/objects/s3/access.ts";
@@ -138,6 +139,33 @@ describe("frames over files elsewhere", () => {
       .catch((each: Error) => each as Error);
     assert.ok(error instanceof Error);
     assert.doesNotMatch(error.message, /pawl-frame/);
+  });
+
+  test("are shown and asked in SQL for the bytes of the columns and rows that are looked at", async () => {
+    for (const year of [2023, 2024]) s3.fill("shop", [`q/${year}.parquet`], parquet(year));
+    const bytesSince = (before: number) =>
+      s3.journal.slice(before).reduce((sum, { headers }) => {
+        const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+        return sum + (to === undefined ? 0 : Number(to) - Number(from) + 1);
+      }, 0);
+    const all = parquet(2023).length + parquet(2024).length;
+    let before = s3.journal.length;
+    const shown = await (await filesFrame("s3://shop/q/*.parquet")).head(3);
+    assert.deepEqual(
+      shown.map((row) => [row.id, row.user]),
+      [
+        [0n, "user 0"],
+        [1n, "user 1"],
+        [2n, "user 2"],
+      ],
+    );
+    assert.ok(bytesSince(before) < all / 4, `${bytesSince(before)} of ${all}`);
+    before = s3.journal.length;
+    const sql =
+      "select \"user\", count(*) as n from 's3://shop/q/*.parquet' where id >= 100 group by all order by 1 limit 1";
+    const [first] = await (await queryFrame(sql)).collect();
+    assert.deepEqual([first?.user, Number(first?.n)], ["user 0", 8557]);
+    assert.ok(bytesSince(before) < all / 4, `${bytesSince(before)} of ${all}`);
   });
 
   test("that are nowhere are said before anything runs", async () => {

@@ -72,14 +72,17 @@ export class Workbook implements AsyncDisposable {
     return this.#sheets.map(({ name }) => name);
   }
 
-  /** The name of a sheet by its name or its number from 1. Errors: `data.sheet`. */
+  /** The name of a sheet by its name, whatever its capitals, or its number from 1. Errors: `data.sheet`. */
   sheetName(wanted: string | number): string {
     const names = this.sheetNames;
+    const byNumber = (number: number) => names[number - 1];
     const found =
       typeof wanted === "number"
-        ? names[wanted - 1]
+        ? byNumber(wanted)
         : (names.find((name) => name === wanted) ??
-          names.find((name) => name.toLowerCase() === wanted.toLowerCase()));
+          names.find((name) => name.toLowerCase() === wanted.toLowerCase()) ??
+          // A command line has no numbers.
+          (/^[1-9]\d{0,4}$/.test(wanted) ? byNumber(Number(wanted)) : undefined));
     if (found !== undefined) return found;
     const shown = typeof wanted === "number" ? `sheet ${wanted}` : `sheet ${JSON.stringify(wanted)}`;
     const near = typeof wanted === "string" ? nearNames(wanted, names, 1)[0] : undefined;
