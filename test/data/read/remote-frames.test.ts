@@ -138,6 +138,7 @@ describe("frames over files elsewhere", () => {
       .collect()
       .catch((each: Error) => each as Error);
     assert.ok(error instanceof Error);
+    assert.match(error.message, /s3:\/\/shop\/bad\/b\.csv/);
     assert.doesNotMatch(error.message, /pawl-frame/);
   });
 

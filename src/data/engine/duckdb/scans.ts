@@ -258,7 +258,8 @@ function assertColumn(
   files: readonly string[],
 ): void {
   const where = files.length === 1 ? files[0] : `${files[0]} and ${files.length - 1} more`;
-  const found = types.get(name);
+  // DuckDB tells one name of the type where it takes another one as well.
+  const found = types.get(name)?.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ");
   if (found === undefined) {
     const names = [...types.keys()].filter((each) => each !== "pawl file");
     throw new PawlError(
