@@ -414,7 +414,7 @@ export class Bag<T> {
  * const messages = logs.where((row) => row.level.eq("ERROR")).pluck("message").frequencies();
  * ```
  */
-export class Records<S extends FrameSchema> extends Bag<Row<S>> {
+export class RowBag<S extends FrameSchema> extends Bag<Row<S>> {
   readonly #fields: readonly ColumnField[];
 
   /** Not called by programs: use `bag.jsonl` with a schema. */
@@ -428,7 +428,7 @@ export class Records<S extends FrameSchema> extends Bag<Row<S>> {
    *
    * @throws PawlError `data.column`, `data.types`, and `bag.expression` for what bags do not evaluate
    */
-  where(condition: (row: Columns<S>) => Condition): Records<S> {
+  where(condition: (row: Columns<S>) => Condition): RowBag<S> {
     const node = nodeOf(condition(columnsProxy<S>(this.#fields)));
     if (node.type.kind !== "bool")
       throw new PawlError("data.types", `where() needs a condition, not a value of ${node.type.kind}.`);
@@ -439,14 +439,14 @@ export class Records<S extends FrameSchema> extends Bag<Row<S>> {
   }
 
   /** Only these columns. */
-  select<const C extends keyof S & string>(...names: readonly C[]): Records<Pick<S, C>> {
+  select<const C extends keyof S & string>(...names: readonly C[]): RowBag<Pick<S, C>> {
     const fields = names.map((name) => fieldNamed(name, this.#fields));
     return this.#and({ kind: "select", names: [...names] }, fields);
   }
 
-  #and<R extends FrameSchema>(step: BagStep, fields: readonly ColumnField[]): Records<R> {
+  #and<R extends FrameSchema>(step: BagStep, fields: readonly ColumnField[]): RowBag<R> {
     const { source, steps } = this.plan;
-    return new Records<R>({ source, steps: [...steps, step] }, fields);
+    return new RowBag<R>({ source, steps: [...steps, step] }, fields);
   }
 }
 
@@ -520,7 +520,7 @@ interface NoSchema {
 function jsonl<const S extends FrameSchema>(
   paths: string | readonly string[],
   options: BagSourceOptions & SchemaOption<S> & { readonly includePath?: false },
-): Records<S>;
+): RowBag<S>;
 function jsonl<T = unknown>(
   paths: string | readonly string[],
   options: BagSourceOptions & NoSchema & { readonly includePath: true },
@@ -539,7 +539,7 @@ function jsonl(
 function replay<const S extends FrameSchema>(
   path: string,
   options: BagSourceOptions & SchemaOption<S> & { readonly includePath?: false },
-): Records<S>;
+): RowBag<S>;
 function replay<T = unknown>(
   path: string,
   options: BagSourceOptions & NoSchema & { readonly includePath: true },
@@ -593,7 +593,7 @@ function begun(
       ? { kind, path: given[0] as string, ...lines }
       : { kind, paths: [...given] as string[], ...lines };
   const plan = { source, steps: [] };
-  return columns === null || includePath ? new Bag(plan) : new Records(plan, columns);
+  return columns === null || includePath ? new Bag(plan) : new RowBag(plan, columns);
 }
 
 function sentKey(by: unknown, method: string): SentKey {

@@ -4,7 +4,7 @@ import "../../node-version.ts";
 
 export { PawlError } from "../../errors.ts";
 export { callable } from "../../pool/index.ts";
-export { Bag, bag, type KeyOf, Records, type SchemaOption } from "./bag.ts";
+export { Bag, bag, type KeyOf, RowBag, type SchemaOption } from "./bag.ts";
 export type { Comparable, FileCompression } from "./collect.ts";
 export type { BagProgress, BagRunOptions, BagSourceOptions } from "./options.ts";
 export type { Malformed } from "./steps.ts";

@@ -449,7 +449,7 @@ function parserOf({ kind, fields }: LineFormat): Parse {
   return (line) => fit.parsed(line);
 }
 
-/** Why a line is no item. JSON.parse counts lines in the one line that it was given, which says nothing. */
+/** Why a line is not an item. JSON.parse counts lines in the one line that it was given, which says nothing. */
 function whyBad(error: unknown): string {
   const unfit = whyUnfit(error);
   if (unfit !== null) return unfit;

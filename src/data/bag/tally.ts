@@ -3,7 +3,7 @@ import type { PartCounts } from "./part.ts";
 
 /** What became of the lines, or of the items of the program: `read = kept + dropped + malformed`, asserted before a result is given. */
 export interface BagCounts {
-  /** Lines that were read; blank lines of JSONL are none. */
+  /** Lines that were read; blank lines of JSONL are not counted. */
   readonly read: number;
   /** Lines of which an item reached the result, or the first step that looks at many items together, such as `groupBy`. */
   readonly kept: number;
