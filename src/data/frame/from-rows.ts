@@ -1,8 +1,10 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { assertObject, quoted, shown } from "../../arguments.ts";
 import { PawlError } from "../../errors.ts";
 import { own } from "../../own.ts";
-import type { LiteralValue } from "../expr/node.ts";
-import type { ValuesNode } from "../plan/node.ts";
+import { RunFolder } from "../parts/run-folder.ts";
+import type { PlanNode } from "../plan/node.ts";
 import {
   bool,
   type ColumnField,
@@ -18,6 +20,8 @@ import {
 } from "../schema/column-type.ts";
 import { storedValue } from "../schema/stored-value.ts";
 import { Frame } from "./frame.ts";
+import { openRun } from "./run.ts";
+import { rowsPlan, type StoredRow, stagedScan, stageRows } from "./staged-values.ts";
 
 /** The schema of rows without one: numbers are float64, texts text, bigints int64, Dates timestamptz, all else JSON. */
 export type InferredSchema<R> = {
@@ -56,12 +60,19 @@ export type GivenRow<S extends FrameSchema> = {
  * const same = fromRows([{ user: "ada", amount: 12 }]);
  * console.log(await same.count()); // 1
  * ```
+ * Rows of an async iterable are written to disk while they come; the frame is there when all of them are.
+ *
  * @throws PawlError `data.row` where a value does not fit its column: the sentence names the row and the column
  */
 export function fromRows<const S extends FrameSchema>(schema: S, rows: Iterable<GivenRow<S>>): Frame<S>;
+export function fromRows<const S extends FrameSchema>(
+  schema: S,
+  rows: AsyncIterable<GivenRow<S>>,
+): Promise<Frame<S>>;
 export function fromRows<R extends object>(rows: Iterable<R>): Frame<InferredSchema<R>>;
-export function fromRows(...given: readonly unknown[]): Frame {
+export function fromRows(...given: readonly unknown[]): Frame | Promise<Frame> {
   const [first, second] = given;
+  if (isAsync(second)) return streamedFrame(fieldsOf(first as FrameSchema, "fromRows()"), second);
   if (given.length < 2) {
     const rows = [...iterable(first)];
     return new Frame(valuesOf(inferredFields(rows), rows));
@@ -77,13 +88,43 @@ function iterable(rows: unknown): Iterable<unknown> {
   );
 }
 
+function isAsync(rows: unknown): rows is AsyncIterable<unknown> {
+  return typeof rows === "object" && rows !== null && Symbol.asyncIterator in rows;
+}
+
 /** The rows as they are now, checked against their columns. */
-function valuesOf(fields: readonly ColumnField[], rows: Iterable<unknown>): ValuesNode {
+function valuesOf(fields: readonly ColumnField[], rows: Iterable<unknown>): PlanNode {
+  const stored = storedRows(fields);
+  return rowsPlan(fields, Array.from(rows, stored));
+}
+
+/** A frame of rows that come one after the other: they are written to files of this process, which go with it. */
+async function streamedFrame(fields: readonly ColumnField[], rows: AsyncIterable<unknown>): Promise<Frame> {
+  const stored = storedRows(fields);
+  const folder = RunFolder.create(tmpdir());
+  // What a killed process leaves is removed by the next run.
+  process.once("exit", () => rmSync(folder.path, { recursive: true, force: true }));
+  await using run = await openRun([], {});
+  async function* taken(): AsyncGenerator<StoredRow> {
+    let index = 0;
+    for await (const row of rows) yield stored(row, index++);
+  }
+  try {
+    const { signal } = new AbortController();
+    const { paths } = await stageRows(fields, taken(), { session: run.session, folder: folder.path, signal });
+    return new Frame(stagedScan(fields, paths));
+  } catch (error) {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** How a row is checked against the columns and taken. */
+function storedRows(fields: readonly ColumnField[]): (row: unknown, index: number) => StoredRow {
   if (fields.length === 0) throw new PawlError("data.schema", "fromRows() needs at least one column.");
   const names = new Set(fields.map(({ name }) => name));
-  const taken: LiteralValue[][] = [];
-  for (const row of rows) {
-    const number = taken.length + 1;
+  return (row, index) => {
+    const number = index + 1;
     assertObject(row, `Row ${number} of fromRows()`);
     for (const name of Object.keys(row))
       if (!names.has(name))
@@ -91,14 +132,11 @@ function valuesOf(fields: readonly ColumnField[], rows: Iterable<unknown>): Valu
           "data.row",
           `Row ${number} of fromRows() has ${quoted(name)}, which is not a column of the schema.`,
         );
-    taken.push(
-      fields.map(({ name, type }) => {
-        const value = own(row as Readonly<Record<string, unknown>>, name) ?? null;
-        return storedValue(value, type, () => `Row ${number} of fromRows(), column ${quoted(name)}`);
-      }),
-    );
-  }
-  return { kind: "values", fields, rows: taken };
+    return fields.map(({ name, type }) => {
+      const value = own(row as Readonly<Record<string, unknown>>, name) ?? null;
+      return storedValue(value, type, () => `Row ${number} of fromRows(), column ${quoted(name)}`);
+    });
+  };
 }
 
 /** The columns that rows have, by the kinds of their values. */

@@ -9,6 +9,7 @@ import { prepareScans } from "../read/prepare.ts";
 import type { ColumnField } from "../schema/column-type.ts";
 import { withBreaks, withCommonParts } from "./breaks.ts";
 import type { RunnableStage, StageContext, StagedFiles } from "./stage.ts";
+import { stagedScan } from "./staged-values.ts";
 
 /** What a preparation works with. */
 export interface PreparationOptions {
@@ -94,7 +95,7 @@ export class Preparation {
         node === undefined ? null : await (stage as RunnableStage).kept?.(original.inputs, signal);
       if (files === null || files === undefined) continue;
       this.#heed(files);
-      const scan = scanOf(original.fields, files);
+      const scan = stagedScan(original.fields, files.paths);
       current = withLeaves(current, (leaf) => (leaf === node ? scan : leaf));
     }
     return { plan: current, originals };
@@ -142,7 +143,7 @@ export class Preparation {
     const files = await (node.stage as RunnableStage).run(inputs, context);
     signal.throwIfAborted();
     this.#heed(files);
-    return scanOf(wanted, files);
+    return stagedScan(wanted, files.paths);
   }
 
   #heed({ finished, released }: StagedFiles): void {
@@ -167,19 +168,4 @@ function neededFields(fields: readonly ColumnField[], needs: Needs | undefined):
   if (columns === null) return fields;
   const needed = fields.filter(({ name }) => columns.has(name));
   return needed.length > 0 ? needed : fields.slice(0, 1);
-}
-
-/** The scan of what a stage wrote. */
-function scanOf(fields: readonly ColumnField[], { paths }: StagedFiles): PlanNode {
-  if (paths.length === 0) return { kind: "values", fields, rows: [] };
-  return {
-    kind: "scan",
-    format: "parquet",
-    locations: paths,
-    fields,
-    hive: [],
-    fileColumn: null,
-    bad: "fail",
-    csv: null,
-  };
 }
