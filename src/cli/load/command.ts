@@ -8,10 +8,10 @@ import type { LoadFlags } from "./load.ts";
 export function loadCommand(pawl: Command): void {
   const load = pawl
     .command("load")
-    .description("load CSV files into a PostgreSQL table, every row exactly once; run it again to resume")
+    .description("load files of rows into a PostgreSQL table, every row exactly once; run it again to resume")
     .argument(
       "<file...>",
-      "files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, https://host/path, or - for standard input",
+      "CSV files, patterns such as 'in/*.csv', .gz, .zst or .zip, s3://bucket/key, https://host/path, or - for standard input; also *.parquet, *.jsonl and *.xlsx",
     )
     .optionsGroup("The table:");
   needed(load, "--table <table>", "the table to load into, with its schema where needed");
@@ -46,6 +46,7 @@ export function loadCommand(pawl: Command): void {
     .option("--create", "create the table, with types inferred from a sample")
     .option("--unique", "promise that no key is in the files twice, which saves the check")
     .optionsGroup("The files:")
+    .option("--sheet <name>", "the sheet of an Excel file; default: the first")
     .option(
       "--delimiter <c>",
       "the character between values; default: what a sep= line says, or detected among , ; tab |",

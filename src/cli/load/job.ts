@@ -1,13 +1,18 @@
 import { createHash } from "node:crypto";
+import type { Source } from "../../batch/contract.ts";
 import { defineJob } from "../../batch/index.ts";
 import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../connect/csv/index.ts";
 import { postgres } from "../../connect/postgres/index.ts";
+import { fileFormat } from "../../data/internal.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
 import { importTransform } from "../options/module.ts";
 import { LOAD_MODULE } from "../runs/built-in-jobs.ts";
+
+/** What reading typed files takes at least. */
+const LEAST_FRAME_MEMORY = 384 * 1024 * 1024;
 
 /** What a load is, as it is stored with its run: everything but the password, in one spelling. */
 export interface LoadParams {
@@ -28,6 +33,8 @@ export interface LoadParams {
   readonly transform: string | null;
   /** Without what holds anyway. */
   readonly csv: CsvOptions;
+  /** Of an Excel file. */
+  readonly sheet?: string;
 }
 
 /** What may differ from one attempt to the next. */
@@ -69,16 +76,12 @@ export function loadKey(params: LoadParams): string {
 
 /** The job of a load. `url` is the database with its password, if it has one. */
 export async function loadJob(params: LoadParams, tuning: LoadTuning, url: string): Promise<AnyJob> {
-  const { given, maxDeletes, unique = false, maxRecordBytes, ...rest } = tuning;
+  const { given: _given, maxDeletes, unique = false, maxRecordBytes: _maxRecordBytes, ...rest } = tuning;
   const transform = params.transform === null ? undefined : await importTransform<CsvRow>(params.transform);
   return defineJob<CsvRow, Record<string, unknown>>({
     name: `load ${params.table}`,
     key: loadKey(params),
-    source: csv(given?.files ?? params.files, {
-      ...params.csv,
-      ...(maxRecordBytes === undefined ? {} : { maxRecordSize: maxRecordBytes }),
-      ...(given ? { cwd: given.folder } : {}),
-    }),
+    source: await sourceOf(params, tuning),
     ...transform,
     sink: postgres({
       url,
@@ -97,4 +100,29 @@ export async function loadJob(params: LoadParams, tuning: LoadTuning, url: strin
     }),
     ...rest,
   }) as unknown as AnyJob;
+}
+
+/** The rows of the files: of a CSV as texts, of other formats as the values that they hold. */
+async function sourceOf(
+  params: LoadParams,
+  { given, maxRecordBytes, memory }: LoadTuning,
+): Promise<Source<CsvRow>> {
+  if (!hasTypedRows(params.files))
+    return csv(given?.files ?? params.files, {
+      ...params.csv,
+      ...(maxRecordBytes === undefined ? {} : { maxRecordSize: maxRecordBytes }),
+      ...(given ? { cwd: given.folder } : {}),
+    });
+  const { filesFrame } = await import("../../data/internal.ts");
+  const options = { memory: Math.max(memory ?? 0, LEAST_FRAME_MEMORY) };
+  const frame = await filesFrame(params.files, options, params.sheet);
+  return frame.source(options) as unknown as Source<CsvRow>;
+}
+
+/** Whether files hold values of types and not texts: Parquet, JSON lines and Excel, by their names. */
+export function hasTypedRows(files: readonly string[]): boolean {
+  return files.some((file) => {
+    const format = fileFormat(file)?.format;
+    return format !== undefined && format !== "csv";
+  });
 }

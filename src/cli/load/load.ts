@@ -7,6 +7,7 @@ import {
   type WaitingForInput,
   waitingForInput,
 } from "../../connect/csv/internal.ts";
+import { fileFormat } from "../../data/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
@@ -27,7 +28,7 @@ import { type StartFlags, startRun } from "../runs/start.ts";
 import { tell } from "../terminal/output.ts";
 import { type CsvFlags, csvOptions } from "./csv-options.ts";
 import { asInterruptedLoad, otherLoadNote, refuseAddingAgain } from "./interrupted-loads.ts";
-import { type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
+import { hasTypedRows, type LoadParams, type LoadTuning, loadJob, loadReference } from "./job.ts";
 
 /** The flags of `pawl load`, as the command line gives them. */
 export interface LoadFlags extends StartFlags, CsvFlags, DatabaseFlags {
@@ -49,6 +50,7 @@ export interface LoadFlags extends StartFlags, CsvFlags, DatabaseFlags {
   concurrency?: string;
   unique?: boolean;
   atLeastOnce?: boolean;
+  sheet?: string;
 }
 
 /** `pawl load FILE… --table T`: begins a load, or resumes the one that was interrupted. */
@@ -92,6 +94,7 @@ async function begun(
       `--detach cannot take the query of ${redactPath(hidden)} along into the background: put the address into the environment and name it env:NAME.`,
     );
   }
+  refuseForTyped(files, flags);
   const tuning = { ...tuningOf(flags), given: { folder: process.cwd(), files: redactPaths(files) } };
   const shape = await loadParams(files, flags);
   const database = await resolveDatabase(flags.into, location, databaseFlag(flags, "into"));
@@ -106,6 +109,19 @@ async function begun(
   ].filter((each) => each !== undefined);
   const note = flags.json || notes.length === 0 ? undefined : notes.join("\n");
   await startRun({ job, reference: loadReference(params, tuning), store, location, database, note }, flags);
+}
+
+/** Parquet, JSON lines and Excel say themselves how they are read. */
+function refuseForTyped(files: readonly string[], flags: LoadFlags): void {
+  if (flags.sheet !== undefined && !files.some((file) => fileFormat(file)?.format === "excel"))
+    throw new PawlError("usage.sheet", "--sheet is for Excel files, and none is among the files.");
+  if (!hasTypedRows(files)) return;
+  const [option] = Object.keys(csvOptions(flags));
+  if (option !== undefined)
+    throw new PawlError(
+      "usage.csv-option",
+      `The option \`${option}\` says how a CSV is read, and ${files[0] ?? "the file"} is not one: leave it out.`,
+    );
 }
 
 async function pipeAmong(files: readonly string[]): Promise<string | undefined> {
@@ -185,6 +201,7 @@ export async function loadParams(
     create: flags.create ?? false,
     transform: flags.transform === undefined ? null : resolve(flags.transform),
     csv: csvOptions(flags),
+    ...(flags.sheet === undefined ? {} : { sheet: flags.sheet }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { examples } from "../options/shared.ts";
+import { databaseOption, examples } from "../options/shared.ts";
 import { collect } from "../options/usage.ts";
 import type { ConvertFlags } from "./convert.ts";
 import type { QueryFlags } from "./query.ts";
@@ -12,7 +12,7 @@ const FILES =
 export function queryCommands(pawl: Command): void {
   const query = pawl
     .command("query")
-    .description("ask files of rows in SQL, however large they are, and print or write the answer")
+    .description("ask files of rows in SQL, however large they are, and print, write or load the answer")
     .argument("<sql>", `a SELECT, with files in quotes as its tables: ${FILES}`);
   output(query)
     .option(
@@ -21,6 +21,13 @@ export function queryCommands(pawl: Command): void {
     )
     .option("--rows <n>", "rows that are printed at most; default: 100, or all with --json")
     .option("--sheet <name>", "the sheet of Excel files in the query; default: the first");
+  query
+    .optionsGroup("Into a table:")
+    .option("--table <table>", "load the rows into this table of PostgreSQL");
+  databaseOption(query, "into", "postgres://… or env:NAME; default: an embedded PostgreSQL in .pawl/postgres")
+    .option("--key <a,b>", "columns that identify a row; default: the primary key")
+    .option("--create", "create the table, with types inferred from a sample")
+    .option("--restart", "give up the interrupted load, and start again from the beginning");
   limits(query);
   examples(
     query,

@@ -1,12 +1,13 @@
 import { queryFrame } from "../../data/internal.ts";
 import { PawlError } from "../../errors.ts";
 import { parseCount } from "../options/parse.ts";
+import type { IntoFlags } from "./load-frame.ts";
 import { printJsonLines, printTable } from "./rows.ts";
 import { type LimitFlags, withRunOptions } from "./run-options.ts";
 import { type OutputFlags, writeTo } from "./write-to.ts";
 
 /** The flags of `pawl query`, as the command line gives them. */
-export interface QueryFlags extends LimitFlags, OutputFlags {
+export interface QueryFlags extends LimitFlags, OutputFlags, IntoFlags {
   readonly to?: string;
   readonly rows?: string;
   readonly sheet?: string;
@@ -21,6 +22,10 @@ export async function query(sql: string, flags: QueryFlags): Promise<void> {
   refuseTogether(flags);
   await withRunOptions(flags, async (options) => {
     const frame = await queryFrame(sql, options, sheet);
+    if (flags.table !== undefined) {
+      const { loadFrame } = await import("./load-frame.ts");
+      return await loadFrame(frame, sql, flags, options);
+    }
     if (to !== undefined) return await writeTo(frame, to, flags, options);
     const most =
       rows === undefined ? (json ? Number.POSITIVE_INFINITY : ROWS) : parseCount(rows, "--rows", 0);
@@ -28,8 +33,15 @@ export async function query(sql: string, flags: QueryFlags): Promise<void> {
   });
 }
 
-function refuseTogether({ to, rows }: QueryFlags): void {
-  if (rows !== undefined && to !== undefined)
+function refuseTogether({ to, rows, into, table, key, create }: QueryFlags): void {
+  if (to !== undefined && table !== undefined)
+    throw new PawlError("usage.query", "--to and --table are two results: give one of them.");
+  if (table === undefined && (into !== undefined || key !== undefined || create !== undefined))
+    throw new PawlError(
+      "usage.query",
+      "--into, --key and --create are for a load: name its table with --table.",
+    );
+  if (rows !== undefined && (to !== undefined || table !== undefined))
     throw new PawlError(
       "usage.query",
       "--rows says how many rows are printed, and none are: use LIMIT in the query.",

@@ -1,3 +1,4 @@
+import { PawlError } from "../../errors.ts";
 import { knownFormat } from "../file-format.ts";
 import { Frame } from "../frame/frame.ts";
 import { type FrameRun, type FrameRunOptions, openRun } from "../frame/run.ts";
@@ -7,19 +8,28 @@ import { type ColumnField, schemaOf } from "../schema/column-type.ts";
 
 /** A frame of files whose columns are found in the files themselves. Of a workbook a sheet is read, by default its first one. */
 export async function filesFrame(
-  location: string,
+  locations: string | readonly string[],
   options: FrameRunOptions = {},
   sheet?: ExcelOptions["sheet"],
 ): Promise<Frame> {
-  if (knownFormat(location).format === "excel") return await sheetFrame(location, sheet);
-  const scan = undescribedScan(location);
+  const [location = "", ...others] = typeof locations === "string" ? [locations] : locations;
+  const { format } = knownFormat(location);
+  const other = others.find((each) => knownFormat(each).format !== format);
+  if (other !== undefined)
+    throw new PawlError(
+      "data.format",
+      `${location} and ${other} are of two formats: take one after the other.`,
+    );
+  if (format === "excel") return await sheetFrame([location, ...others], sheet);
+  const scan = { ...undescribedScan(location), locations: [location, ...others] };
   await using run = await openRun([scan], options);
   return new Frame(await described(scan, run));
 }
 
-async function sheetFrame(location: string, sheet: ExcelOptions["sheet"]): Promise<Frame> {
+async function sheetFrame(locations: readonly string[], sheet: ExcelOptions["sheet"]): Promise<Frame> {
   const options = sheet === undefined ? {} : { sheet };
-  return readExcel(location, schemaOf(await describeExcel(location, options)), options);
+  const fields = await describeExcel(locations[0] as string, options);
+  return readExcel(locations, schemaOf(fields), options);
 }
 
 /**
@@ -43,7 +53,7 @@ export async function queryFrame(
   for (const name of names) {
     const scan = scans.find(({ locations }) => locations[0] === name);
     if (scan === undefined) {
-      const { plan } = await sheetFrame(name, sheet);
+      const { plan } = await sheetFrame([name], sheet);
       inputs.push({ name, plan });
       samples.push({ name, plan: { kind: "values", fields: plan.fields, rows: [] } });
     } else {

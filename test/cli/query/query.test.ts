@@ -112,5 +112,7 @@ describe("pawl query, show and convert", () => {
       2,
     );
     assert.equal((await pawl("query", "select 1", "--to", "x.doc")).code, 2);
+    assert.equal((await pawl("query", "select 1", "--to", "x.csv", "--table", "t")).code, 2);
+    assert.equal((await pawl("query", "select 1", "--create")).code, 2);
   });
 });

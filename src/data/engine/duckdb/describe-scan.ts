@@ -1,5 +1,5 @@
 import type { CsvFormat, FileScan } from "../../plan/node.ts";
-import { type ColumnField, text } from "../../schema/column-type.ts";
+import { type ColumnField, type ColumnType, text, timestamptz } from "../../schema/column-type.ts";
 import type { DuckDBQuery } from "./query.ts";
 import { quoteName, quoteText } from "./quote.ts";
 
@@ -10,30 +10,44 @@ const SAMPLE_ROWS = 100_000;
 export async function describeScan(scan: FileScan, query: DuckDBQuery): Promise<readonly ColumnField[]> {
   const source = sourceSql(scan);
   const fields = await query.fields(`SELECT * FROM ${source}`);
-  if (scan.format !== "csv") return fields;
-  const numbers = fields.filter(({ type }) => type.kind === "int64");
-  if (numbers.length === 0) return fields;
-  // A postcode such as 01067 is no number: as one it would lose its zero in silence.
-  const zeros = numbers.map(
-    ({ name }, index) =>
-      `coalesce(bool_or(regexp_matches(${quoteName(name)}, '^[+-]?0[0-9]')), false) AS c${index}`,
-  );
+  if (scan.format === "parquet") return fields;
+  const doubtful = fields.filter(({ type }) => type.kind === "int64" || type.kind === "timestamp");
+  if (doubtful.length === 0) return fields;
+  const tests = doubtful.map(({ name, type }, index) => {
+    const value = quoteName(name);
+    // A postcode such as 01067 is no number: as one it would lose its zero in silence.
+    if (type.kind === "int64")
+      return `coalesce(bool_or(regexp_matches(${value}, '^[+-]?0[0-9]')), false) AS c${index}`;
+    // A moment with a zone is not one without.
+    return `list(DISTINCT regexp_matches(${value}, '(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')) FILTER (WHERE ${value} IS NOT NULL) AS c${index}`;
+  });
   const [found = {}] = await query.run(
-    `SELECT ${zeros.join(", ")} FROM (SELECT * FROM ${sourceSql(scan, { allText: true })} LIMIT ${SAMPLE_ROWS})`,
+    `SELECT ${tests.join(", ")} FROM (SELECT * FROM ${sourceSql(scan, { asText: doubtful })} LIMIT ${SAMPLE_ROWS})`,
   );
-  const padded = new Set(numbers.filter((_, index) => found[`c${index}`] === true).map(({ name }) => name));
-  return fields.map((field) =>
-    padded.has(field.name) ? { name: field.name, type: text().nullable() } : field,
-  );
+  const better = new Map(doubtful.map(({ name, type }, index) => [name, told(type, found[`c${index}`])]));
+  return fields.map(({ name, type }) => ({ name, type: better.get(name) ?? type }));
 }
 
-function sourceSql({ format, locations, csv }: FileScan, { allText = false } = {}): string {
+/** The type of a column by what its texts look like. */
+function told(type: ColumnType, looks: unknown): ColumnType {
+  if (type.kind === "int64") return looks === true ? text().nullable() : type;
+  const zones = Array.isArray(looks) ? looks : [];
+  if (!zones.includes(true)) return type;
+  return (zones.includes(false) ? text() : timestamptz()).nullable();
+}
+
+function sourceSql(
+  { format, locations, csv }: FileScan,
+  { asText = [] }: { readonly asText?: readonly ColumnField[] } = {},
+): string {
   const files = `[${locations.map((path) => quoteText(escapedPath(path))).join(", ")}]`;
   if (format === "parquet") return `read_parquet(${files}, union_by_name = true, hive_partitioning = false)`;
+  if (format === "jsonl" && asText.length > 0)
+    return `read_ndjson(${files}, columns = {${asText.map(({ name }) => `${quoteText(name)}: 'VARCHAR'`).join(", ")}})`;
   if (format === "jsonl")
     return `read_ndjson(${files}, sample_size = ${SAMPLE_ROWS}, union_by_name = true, hive_partitioning = false)`;
   const { delimiter, quote, escape: escaping, header } = csv as CsvFormat;
-  const types = allText ? "all_varchar = true" : `sample_size = ${SAMPLE_ROWS}`;
+  const types = asText.length > 0 ? "all_varchar = true" : `sample_size = ${SAMPLE_ROWS}`;
   return `read_csv(${files}, ${types}, union_by_name = true, hive_partitioning = false, delim = ${quoteText(delimiter)}, quote = ${quoteText(quote)}, escape = ${quoteText(escaping)}, header = ${header})`;
 }
 
