@@ -27,6 +27,7 @@ export const foundation: readonly string[] = [
   "error-codes.ts",
   "error-text.ts",
   "errors.ts",
+  "file-format.ts",
   "near-names.ts",
   "node-version.ts",
   "own.ts",

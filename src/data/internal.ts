@@ -1,5 +1,4 @@
 // What the command line needs of this floor and programs do not.
-export { fileFormat } from "./file-format.ts";
 export { rowJson } from "./frame/row-json.ts";
 export { tableText } from "./frame/table-text.ts";
 export { filesFrame, queryFrame } from "./query/query.ts";

@@ -1,7 +1,6 @@
 /** What the floors above need of the pool and users do not. */
 
 export type { AnyFunction } from "./callable/callable.ts";
-export { isLoading } from "./callable/callable.ts";
 export { type FunctionReference, referenceTo, resolveReference } from "./callable/reference.ts";
 export { type FunctionFacts, functionFacts, workersOf } from "./pool.ts";
 export { privateDirectory } from "./shared/objects/private-directory.ts";

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { assertMethods, assertObject, assertOptions, type OptionNames } from "../../arguments.ts";
 import { withoutFullStop } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
-import { isLoading } from "../../pool/internal.ts";
+import { isLoading } from "../../pool/contract.ts";
 import type { JobReference, Json, Store } from "../../store/contract.ts";
 import { openStore } from "../../store/index.ts";
 import { type StateLocation, stateLocation } from "../../store/internal.ts";

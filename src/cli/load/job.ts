@@ -5,7 +5,7 @@ import type { AnyJob } from "../../batch/internal.ts";
 import { canonicalJson } from "../../canonical-json.ts";
 import { type CsvOptions, type CsvRow, csv } from "../../connect/csv/index.ts";
 import { postgres } from "../../connect/postgres/index.ts";
-import { fileFormat } from "../../data/internal.ts";
+import { fileFormat } from "../../file-format.ts";
 import { comparableUrl } from "../../postgres-url.ts";
 import type { JobReference, Json } from "../../store/contract.ts";
 import { importTransform } from "../options/module.ts";

@@ -7,8 +7,8 @@ import {
   type WaitingForInput,
   waitingForInput,
 } from "../../connect/csv/internal.ts";
-import { fileFormat } from "../../data/internal.ts";
 import { PawlError } from "../../errors.ts";
+import { fileFormat } from "../../file-format.ts";
 import { publicUrl } from "../../postgres-url.ts";
 import type { Store } from "../../store/index.ts";
 import type { StateLocation } from "../../store/internal.ts";

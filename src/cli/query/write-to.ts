@@ -1,7 +1,7 @@
 import { grouped, plural } from "../../count-text.ts";
 import type { Frame, FrameRunOptions } from "../../data/index.ts";
-import { fileFormat } from "../../data/internal.ts";
 import { PawlError } from "../../errors.ts";
+import { fileFormat } from "../../file-format.ts";
 import { sizeText } from "../../sizes.ts";
 import { jsonText, visible } from "../../visible.ts";
 import { parseNames } from "../options/parse.ts";

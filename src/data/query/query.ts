@@ -1,5 +1,5 @@
 import { PawlError } from "../../errors.ts";
-import { knownFormat } from "../file-format.ts";
+import { knownFormat } from "../../file-format.ts";
 import { Frame } from "../frame/frame.ts";
 import { type FrameRun, type FrameRunOptions, openRun } from "../frame/run.ts";
 import type { FileScan, PlanNode, SqlPlanNode } from "../plan/node.ts";

@@ -1,4 +1,4 @@
-import { PawlError } from "../errors.ts";
+import { PawlError } from "./errors.ts";
 
 /** What a file holds, by its name. */
 export interface FileFormat {

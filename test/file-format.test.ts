@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fileFormat, knownFormat } from "../../src/data/file-format.ts";
+import { fileFormat, knownFormat } from "../src/file-format.ts";
 
 test("the format of a file is told by its name, whatever stands before it", () => {
   const told = (location: string) => {
