@@ -45,8 +45,7 @@ dialect makes it so. Examples are run by the tests; \`lit(value, type)\` makes a
   floating-point number, the result is a float64, with NaN and Infinity as in JavaScript, but NaN equals NaN and is larger than all numbers.
   A number of JavaScript on its own is a float64, a bigint an int64; beside a column it is what the column is.
 - **Texts** count code points, not UTF-16 units. Regular expressions are JavaScript's, as with the flag \`v\`: a \`RegExp\` or its source. \`\\d\`, \`\\w\` and \`\\b\`
-  know ASCII only, and with the flag \`m\` lines end at a line feed alone. What not every engine has is refused: look-ahead, look-behind, back references, \`\\B\`, the flag \`y\`,
-  and, where all places are wanted, patterns that also fit the empty text.
+  know ASCII only. What not every engine has is refused: look-ahead, look-behind, back references, the flag \`y\`.
 - **Times.** A timestamp has no zone, a timestamptz is a moment; its parts are those in UTC. Weeks are ISO weeks, days of the week 1 to 7.
 
 This page is generated from the sources by \`npm run docs:functions\`.

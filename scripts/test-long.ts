@@ -24,6 +24,7 @@ const parts = new Map<string, (seconds: string) => readonly string[]>([
   ["backfill", (seconds) => [...chaos, "--work", "backfill", "--seconds", seconds]],
   ["tasks-sqlite", (seconds) => [...chaos, "--work", "tasks", "--store", "sqlite", "--seconds", seconds]],
   ["tasks-postgres", (seconds) => [...chaos, "--work", "tasks", "--store", "postgres", "--seconds", seconds]],
+  ["frames", (seconds) => [...chaos, "--work", "frames", "--seconds", seconds]],
   ["copy", (seconds) => ["test/chaos/copy/main.ts", "--seed", seed, "--seconds", seconds]],
   ["kills", () => ["test/pool/kills-many.ts"]],
   ["properties", () => ["scripts/test.ts", "properties"]],

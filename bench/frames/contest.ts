@@ -23,6 +23,8 @@ export interface Contest<InputName extends string> {
   same(results: readonly Result[]): Promise<void>;
   /** Throws where what they counted differs. */
   figures?(results: readonly Result[]): void;
+  /** The processor time that is judged, where it is not all of the process. */
+  cpuSeconds?(run: Run): number;
   /** Printed below the table. */
   details?(runs: ReadonlyMap<string, readonly Run[]>): string;
 }
@@ -122,7 +124,10 @@ async function alternate<InputName extends string>(
   for (let pair = 0; pair < pairs; pair++) {
     const order = pair % 2 === 0 ? [rival, OURS] : [OURS, rival];
     const cpu = new Map<string, number>();
-    for (const side of order) cpu.set(side, (await once(side)).run.cpuSeconds);
+    for (const side of order) {
+      const { run } = await once(side);
+      cpu.set(side, contest.cpuSeconds?.(run) ?? run.cpuSeconds);
+    }
     const ratio = (cpu.get(OURS) ?? Number.NaN) / (cpu.get(rival) ?? Number.NaN);
     ratios.push(ratio);
     console.error(`${contest.name}, pair ${pair + 1} of ${pairs}: ${ratio.toFixed(3)}`);
@@ -139,6 +144,7 @@ function print<InputName extends string>(
 ): boolean {
   const of = (side: string, pick: (run: Run) => number) => median((runs.get(side) ?? []).map(pick));
   const peak = (side: string) => Math.max(...(runs.get(side) ?? []).map((run) => run.peakBytes));
+  const cpuOf = (run: Run) => contest.cpuSeconds?.(run) ?? run.cpuSeconds;
   const lines = [...runs.keys()].map((side) => [
     plan.sides.get(side)?.what ?? side,
     of(side, (run) => run.seconds).toFixed(2),
@@ -156,7 +162,7 @@ function print<InputName extends string>(
   if (runs.has(OURS)) {
     for (const { side, by, atMost, atLeast } of contest.against) {
       if (!runs.has(side)) continue;
-      const pick = (run: Run) => (by === "cpu" ? run.cpuSeconds : run.seconds);
+      const pick = (run: Run) => (by === "cpu" ? cpuOf(run) : run.seconds);
       const unit = by === "cpu" ? "CPU seconds" : "wall clock";
       if (atMost !== undefined) {
         const { middle, low, high } = pairs ?? {

@@ -58,6 +58,11 @@ export async function sameAnswers(results: readonly Result[]): Promise<void> {
   }
 }
 
+/** Processor time of all questions, without the start of the process. */
+export function questionSeconds(run: Run): number {
+  return (run.printed.answers as readonly Asked[]).reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
 /** Processor time of each question and side, as a table. */
 export function questionTimes(runs: ReadonlyMap<string, readonly Run[]>): string {
   const sides = [...runs.keys()];

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
+import { disturbFrames } from "../data/chaos/season.ts";
 import { Season } from "./season.ts";
 import type { Break } from "./tasks/broken.ts";
 import { disturbTasks } from "./tasks/main.ts";
@@ -14,7 +15,8 @@ const { values } = parseArgs({
     sweep: { type: "string" },
     point: { type: "string" },
     rows: { type: "string", default: "60000" },
-    // load, backfill, or both; or tasks, which has --store, --faults and --break, and of the others --seed, --seconds and --only.
+    // load, backfill, or both; or tasks, which has --store, --faults and --break, and of the others --seed, --seconds and --only;
+    // or frames, which has --faults, --seed, --seconds, and --only with the name of a fault.
     work: { type: "string", default: "both" },
     store: { type: "string", default: "sqlite" },
     faults: { type: "string" },
@@ -22,10 +24,10 @@ const { values } = parseArgs({
   },
 });
 const seed = values.seed ?? String(randomInt(1_000_000_000));
-const only = values.only === undefined ? null : Number(values.only);
+const only = values.only === undefined || values.work === "frames" ? null : Number(values.only);
 const seconds =
   values.seconds === undefined
-    ? values.kills || values.work === "tasks"
+    ? values.kills || values.work === "tasks" || values.faults
       ? Number.POSITIVE_INFINITY
       : 60
     : Number(values.seconds);
@@ -40,6 +42,11 @@ if (values.work === "tasks") {
   const faults =
     values.faults === undefined ? (values.seconds ? Number.POSITIVE_INFINITY : 1000) : Number(values.faults);
   const sound = await disturbTasks({ seed, driver, faults, seconds, only, broken });
+  process.exit(sound ? 0 : 1);
+}
+if (values.work === "frames") {
+  const faults = values.faults === undefined ? Number.POSITIVE_INFINITY : Number(values.faults);
+  const sound = await disturbFrames({ seed, seconds, faults, only: values.only ?? null });
   process.exit(sound ? 0 : 1);
 }
 const season = await Season.open(seed, options, console.log);

@@ -37,13 +37,7 @@ import {
   type TimeOffset,
   type WindowNode,
 } from "./node.ts";
-import {
-  groupNumber,
-  literalPattern,
-  portableGlobalPattern,
-  portablePattern,
-  replacementParts,
-} from "./regexp.ts";
+import { groupNumber, literalPattern, portablePattern, replacementParts } from "./regexp.ts";
 import type {
   AnyType,
   Count,
@@ -242,7 +236,7 @@ export class BuiltExpression implements Expression {
     return call("extract", [this], { pattern: read.text, group: groupNumber(group, read, "extract") });
   }
   extractAll(pattern: string | RegExp, group: number | string = 0): BuiltExpression {
-    const read = portableGlobalPattern(pattern, "extractAll");
+    const read = portablePattern(pattern, "extractAll");
     return call("extractAll", [this], { pattern: read.text, group: groupNumber(group, read, "extractAll") });
   }
   replace(pattern: string | RegExp, replacement: string): BuiltExpression {
@@ -252,14 +246,13 @@ export class BuiltExpression implements Expression {
     return call("replaceAll", [this], replaceOptions(pattern, replacement, "replaceAll"));
   }
   split(separator: string | RegExp): BuiltExpression {
-    if (typeof separator === "string") return call("split", [this], { text: wellFormed(separator, "split") });
-    const read = portableGlobalPattern(separator, "split");
-    if (read.looksBack)
-      throw new PawlError(
-        "data.pattern",
-        `split() cannot take ${quoted(separator.source)}: engines look at each rest as a text of its own, where ^ and \\b mean another place.`,
-      );
-    return call("split", [this], { pattern: read.text });
+    return call(
+      "split",
+      [this],
+      typeof separator === "string"
+        ? { text: wellFormed(separator, "split") }
+        : { pattern: portablePattern(separator, "split").text },
+    );
   }
   padStart(length: number, fill = " "): BuiltExpression {
     return call("padStart", [this], padOptions(length, fill, "padStart"));
@@ -927,7 +920,7 @@ function replaceOptions(pattern: unknown, replacement: unknown, name: string): C
       );
     return { text: wellFormed(pattern, name), pattern: literalPattern(pattern), replacement: [to] };
   }
-  const read = name === "replaceAll" ? portableGlobalPattern(pattern, name) : portablePattern(pattern, name);
+  const read = portablePattern(pattern, name);
   return { pattern: read.text, replacement: replacementParts(to, read, name) };
 }
 

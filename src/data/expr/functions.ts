@@ -376,8 +376,6 @@ export const FUNCTIONS = {
     group: "number",
     signature: "x.mul(y)",
     meaning: "The product, with the types of `add`; of decimals with the digits of both after the point.",
-    engines:
-      "DuckDB computes a product of two decimals of at most 18 digits each within 18 digits, and fails beyond: cast one of them to more than 18 where products are larger.",
     example: ['lit("0.5", decimal(3, 1)).mul("0.25")', "0.125"],
     takes: ["number", "operand"],
     result: product,

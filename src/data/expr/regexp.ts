@@ -11,8 +11,6 @@ export interface PortablePattern {
   readonly text: string;
   /** The names of its groups, from group 1 on; null for one without a name. */
   readonly groups: readonly (string | null)[];
-  /** Whether a match depends on what stands before it: `^` and `\b` do. */
-  readonly looksBack: boolean;
 }
 
 /** `.` in JavaScript takes no line end, of which RE2 and Java each know other ones. */
@@ -46,29 +44,6 @@ export function portablePattern(given: unknown, name: string): PortablePattern {
   return new PatternReader(source, flags, name).read();
 }
 
-/** Short texts in which a pattern that may be empty finds an empty place. */
-const SAMPLES = ["", "a", " a", "1", "é-", "\n_"];
-
-/**
- * The same where all places are wanted. Throws PawlError("data.pattern") for a pattern that may find nothing at a place, such as `/a*\/`: engines
- * differ in where such places are.
- */
-export function portableGlobalPattern(given: unknown, name: string): PortablePattern {
-  const read = portablePattern(given, name);
-  const found = new RegExp(
-    given as RegExp,
-    `g${typeof given === "string" ? "" : (given as RegExp).flags.replace("g", "")}`,
-  );
-  for (const sample of SAMPLES)
-    for (const [match] of sample.matchAll(found))
-      if (match === "")
-        throw new PawlError(
-          "data.pattern",
-          `${name}() cannot take ${quoted(found.source)}, which also fits the empty text: engines differ in how often it does.`,
-        );
-  return read;
-}
-
 function assertPattern(source: string, flags: string, name: string): void {
   try {
     new RegExp(source, flags.includes("v") ? "v" : "u");
@@ -95,7 +70,6 @@ class PatternReader {
   readonly #groups: (string | null)[] = [];
   #at = 0;
   #out = "";
-  #looksBack = false;
 
   constructor(source: string, flags: string, name: string) {
     this.#source = source;
@@ -106,11 +80,7 @@ class PatternReader {
   read(): PortablePattern {
     while (this.#at < this.#source.length) this.#step();
     const flags = [...this.#flags].filter((flag) => flag === "i" || flag === "m").join("");
-    return {
-      text: `${flags === "" ? "" : `(?${flags})`}${this.#out}`,
-      groups: this.#groups,
-      looksBack: this.#looksBack,
-    };
+    return { text: `${flags === "" ? "" : `(?${flags})`}${this.#out}`, groups: this.#groups };
   }
 
   #refuse(what: string): never {
@@ -134,10 +104,7 @@ class PatternReader {
     else if (character === "(") this.#out += this.#group();
     else if (character === "{") this.#out += this.#count();
     else if (character === ".") this.#out += this.#flags.includes("s") ? "[\\x{0}-\\x{10ffff}]" : ANY;
-    else if (character === "^") {
-      this.#looksBack = true;
-      this.#out += "^";
-    } else if (character === "]" || character === "}") this.#out += `\\${character}`;
+    else if (character === "]" || character === "}") this.#out += `\\${character}`;
     // Java's $ also stands before a last line end, which \z does not.
     else if (character === "$" && !this.#flags.includes("m")) this.#out += "\\z";
     else this.#out += character;
@@ -178,12 +145,8 @@ class PatternReader {
     if (/[dDwW]/.test(character)) return `\\${character}`;
     if (character === "s") return inSet ? SPACES : `[${SPACES}]`;
     if (character === "S") return inSet ? NOT_SPACES : `[^${SPACES}]`;
-    if (character === "b") {
-      this.#looksBack ||= !inSet;
-      return inSet ? "\\x{8}" : "\\b";
-    }
-    // RE2 finds such places between the bytes of one character, and would cut it in two.
-    if (character === "B") this.#refuse("\\B");
+    if (character === "b") return inSet ? "\\x{8}" : "\\b";
+    if (character === "B") return "\\B";
     if (/[tnfr]/.test(character)) return `\\${character}`;
     if (character === "v") return "\\x{b}";
     if (character === "0" && !/^\d/.test(this.#source.slice(this.#at))) return "\\x{0}";
