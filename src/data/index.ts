@@ -6,7 +6,20 @@ export { type Computed, computeAll } from "./compute-all.ts";
 export type { ComputeOptions, ComputeProgress } from "./delayed/compute.ts";
 export { type Delayable, type Delayed, type DelayedOptions, delayed } from "./delayed/delayed.ts";
 export { DelayedError } from "./delayed/error.ts";
-export { count, lit } from "./expr/expression.ts";
+export type { Columns } from "./expr/columns.ts";
+export {
+  type Condition,
+  count,
+  type Expression,
+  type ExpressionLike,
+  type ExpressionOf,
+  lit,
+  type OrderLike,
+  type RowOrder,
+  type TimeSpan,
+  type TimeUnit,
+  type WindowOptions,
+} from "./expr/expression.ts";
 export {
   coalesce,
   denseRank,
@@ -17,8 +30,18 @@ export {
   percentRank,
   rank,
   rowNumber,
+  type SqlText,
   when,
 } from "./expr/free-functions.ts";
+export type {
+  AggregateOf,
+  EpochUnit,
+  NumberFormat,
+  Order,
+  RangeEnd,
+  When,
+  Windowed,
+} from "./expr/typed.ts";
 export { type AnyFrame, CachedFrame, type CacheOptions, Frame, Group } from "./frame/frame.ts";
 export { fromRows } from "./frame/from-rows.ts";
 export {

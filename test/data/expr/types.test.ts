@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Expression, Form } from "../../../src/data/expr/expression.ts";
+import type { Condition, Expression, ExpressionOf, Form } from "../../../src/data/expr/expression.ts";
 import {
   bool,
   type ColumnType,
@@ -274,3 +274,16 @@ for (const [says, code, make] of refused)
       return true;
     });
   });
+
+test("a helper of a program takes expressions of any frame", () => {
+  const isLarge = (
+    amount: Expression<ColumnType<"float64">, "row"> & { gt(other: number): Condition },
+  ): Condition => amount.gt(1000);
+  const perDay = <F extends Form>(moment: ExpressionOf<ColumnType<"timestamp", string, false>, F>) =>
+    moment.trunc("day");
+  const seen = frame.with((c) => ({ large: isLarge(c.f), day: perDay(c.ts) })).select("large", "day");
+  assert.deepEqual(
+    seen.fields.map(({ type }) => typeText(type)),
+    ["bool()", "timestamp()"],
+  );
+});
