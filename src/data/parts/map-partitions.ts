@@ -44,7 +44,8 @@ export interface PartitionOptions<
    */
   readonly broadcast?: B;
   /**
-   * Runs once in each worker, before its first call; what it returns is `context.init`.
+   * Runs once in each worker, before its first call; what it returns is `context.init`. Write the type of its parameter, so that the compiler
+   * knows that of its result.
    * @default nothing runs
    */
   readonly init?: (broadcast: B) => Init | Promise<Init>;
