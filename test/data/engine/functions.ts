@@ -1420,6 +1420,25 @@ export function functionConformance(engine: Engine): void {
     assert.deepEqual(wrong, []);
   });
 
+  test(`${engine.name} tries a cast only on rows that the conditions before it let through`, async () => {
+    const rows = Array.from({ length: 5000 }, (_, at) => ({
+      t: at % 3 === 0 ? `x${at}` : String(at),
+      k: at % 3 === 0 ? "bad" : "good",
+    }));
+    const frame = fromRows({ t: text(), k: text() }, rows);
+    const good = frame.filter((c) => c.k.eq("good"));
+    const ways = [
+      frame
+        .with((c) => ({ n: when(c.t.matches(/^\d+$/), c.t.cast(int32())).otherwise(-1) }))
+        .filter((c) => c.n.ge(0)),
+      good.with((c) => ({ n: c.t.cast(int32()) })).filter((c) => c.n.ge(0)),
+      good.filter((c) => c.t.cast(int32()).ge(0)),
+      frame.filter((c) => c.k.eq("good").and(c.t.cast(int32()).ge(0))),
+      frame.join(fromRows({ k: text() }, [{ k: "good" }]), ["k"]).filter((c) => c.t.cast(int32()).ge(0)),
+    ];
+    for (const way of ways) assert.equal((await way.collect({ engine })).length, 3333);
+  });
+
   for (const [name, type, value, make, says] of failures)
     test(`${engine.name} fails at ${name}, and names the value`, async () => {
       const frame = fromRows({ x: type }, [{ x: value } as never]).with((c) => ({ y: make(c.x) }) as never);
