@@ -4,6 +4,8 @@ import { PawlError } from "../../errors.ts";
 import type { AnyFunction } from "../../pool/internal.ts";
 import { type Columns, columnsProxy, fieldNamed } from "../expr/columns.ts";
 import { type Condition, nodeOf } from "../expr/expression.ts";
+import type { Frame } from "../frame/frame.ts";
+import { fromRows } from "../frame/from-rows.ts";
 import { type ColumnField, type FrameSchema, fieldsOf, type Row } from "../schema/column-type.ts";
 import {
   added,
@@ -316,6 +318,24 @@ export class Bag<T> {
   /** Writes each item, which is a text, as a line, in the same way. */
   async writeLines(this: Bag<string>, path: string, options: BagWriteOptions = {}): Promise<WrittenBag> {
     return await writeBag(this.plan, "lines", path, options);
+  }
+
+  /**
+   * A frame of the items, which have to fit the schema: what is missing is null, what is not in the schema is left out. The run is made now, and
+   * its rows are kept on disk where they are many.
+   *
+   * @throws PawlError `data.schema`; `bag.schema` for an item that does not fit, and what else a run throws
+   * @example
+   * ```ts
+   * const lengths = bag.of(["a", "bb"]).map((word) => ({ word, length: word.length }));
+   * const frame = await lengths.toFrame({ word: text(), length: int32() });
+   * console.log(await frame.count()); // 2
+   * ```
+   */
+  async toFrame<const S extends FrameSchema>(schema: S, options: BagRunOptions = {}): Promise<Frame<S>> {
+    const fields = sentFields(fieldsOf(schema, "toFrame()"));
+    const rows = this.#with<Row<S>>({ kind: "fit", fields }).items(options);
+    return (await fromRows(schema, rows as never)) as unknown as Frame<S>;
   }
 
   async #summed<R>(options: BagRunOptions, of: (sum: typeof NO_SUM) => R): Promise<BagResult<R>> {

@@ -145,6 +145,27 @@ test("a mistake in a column, a type or a function is refused at the call", () =>
   assert.throws(() => bag.lines("a.log", { schema: { a: text() } } as object), { code: "argument.option" });
 });
 
+test("a bag of any items becomes a frame of a schema, or is refused by the item that does not fit", async () => {
+  const path = file('{"id":9007199254740993,"name":"ada"}', '{"id":2,"name":null,"more":1}');
+  const schema = { id: int64(), name: text().nullable() };
+  // JSON.parse has lost digits of it by then.
+  await assert.rejects(bag.jsonl(path).toFrame(schema, one), {
+    code: "bag.schema",
+    message: /jsonl:1: .*is not int64/,
+  });
+  const small = bag.jsonl<{ id: number }>(path).filter(({ id }) => id < 10);
+  assert.deepEqual(await (await small.toFrame(schema, one)).collect(), [{ id: 2n, name: null }]);
+  const exact = await bag
+    .jsonl(path, { schema })
+    .where((row) => row.id.gt(2))
+    .toFrame(schema, one);
+  assert.deepEqual(await exact.collect(), [{ id: 9007199254740993n, name: "ada" }]);
+  await assert.rejects(bag.of([{ id: 1 }, { id: "x" }]).toFrame({ id: int64() }, one), {
+    code: "bag.schema",
+    message: /has "x" as "id", which is not int64/,
+  });
+});
+
 test("conditions mean in bags what they mean in frames", async () => {
   const schema = { t: text().nullable(), n: int64().nullable(), f: float64().nullable() };
   const fields = fieldsOf(schema, "it");
