@@ -1,5 +1,6 @@
 import { bag } from "../../../dist/data/bag/index.js";
-import { readJob, report } from "../../frames/side.ts";
+import { text } from "../../../dist/data/index.js";
+import { type Job, readJob, report } from "../../frames/side.ts";
 
 interface Event {
   readonly level: string;
@@ -10,11 +11,20 @@ const job = readJob();
 if (job === null) {
   console.log("pawl/data/bag");
 } else {
-  const { memory } = job;
-  const messages = bag
-    .jsonl<Event>(job.input, { malformed: "drop" })
+  const { value, read, malformed } = await messagesOf(job).count({ memory: job.memory });
+  report({ read, malformed, count: value });
+}
+
+function messagesOf({ case: asked, input }: Job) {
+  if (asked === "expressions") {
+    const schema = { level: text(), message: text() };
+    return bag
+      .jsonl(input, { schema, malformed: "drop" })
+      .where((row) => row.level.eq("ERROR"))
+      .pluck("message");
+  }
+  return bag
+    .jsonl<Event>(input, { malformed: "drop" })
     .filter((event) => event.level === "ERROR")
     .pluck("message");
-  const { value, read, malformed } = await messages.count({ memory });
-  report({ read, malformed, count: value });
 }
