@@ -1,12 +1,15 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { quoted } from "../../arguments.ts";
+import { PawlError } from "../../errors.ts";
 import type { EngineSession } from "../engine/contract.ts";
+import { castRule } from "../expr/casts.ts";
 import type { PlanNode, SqlPlanNode, StagedNode } from "../plan/node.ts";
 import { nodesOf } from "../plan/walk.ts";
 import { planIdentity } from "../read/identity.ts";
 import { type Needs, needsOf, withLeaves } from "../read/needed.ts";
 import { prepareScans } from "../read/prepare.ts";
-import type { ColumnField } from "../schema/column-type.ts";
+import { type ColumnField, isInteger, typeText } from "../schema/column-type.ts";
 import { withBreaks, withCommonParts } from "./breaks.ts";
 import type { RunnableStage, StageContext, StagedFiles } from "./stage.ts";
 import { stagedScan } from "./staged-values.ts";
@@ -75,6 +78,7 @@ export class Preparation {
     const scans = await prepareScans(common, { session, folder, limit, memory, signal });
     this.#names = scans.names;
     const staged = await this.#withStages(withBreaks(scans.plan), together.originals);
+    await assertDeclared(staged, session);
     const plans = (staged as SqlPlanNode).inputs;
     return new Map(originals.map((plan, index) => [plan, (plans[index] as (typeof plans)[number]).plan]));
   }
@@ -149,6 +153,30 @@ export class Preparation {
   #heed({ finished, released }: StagedFiles): void {
     if (finished !== undefined) this.#finished.push(finished);
     if (released !== undefined) this.#released.push(released);
+  }
+}
+
+/** Makes sure that queries in SQL give what is declared of them, or what becomes that without another value. */
+async function assertDeclared(plan: PlanNode, session: EngineSession): Promise<void> {
+  for (const node of nodesOf(plan)) {
+    if (node.kind !== "sql" || node.fields.length === 0) continue;
+    const found = await session.describe({ ...node, fields: [] });
+    if (found.length !== node.fields.length)
+      throw new PawlError(
+        "data.schema",
+        `The query of sql() gives ${found.length} columns (${found.map(({ name }) => name).join(", ")}), and ${node.fields.length} are declared.`,
+      );
+    node.fields.forEach(({ name, type }, index) => {
+      const given = (found[index] as ColumnField).type;
+      const rule = castRule(given, type);
+      // The engine would round what is not whole, also in texts.
+      const rounds = isInteger(type.kind) && !isInteger(given.kind) && given.kind !== "bool";
+      if (typeof rule === "object" || rounds)
+        throw new PawlError(
+          "data.types",
+          `The query of sql() gives ${typeText(given.notNull())} where the column ${quoted(name)} is declared as ${typeText(type.notNull())}: cast it in the query, or declare what it gives.`,
+        );
+    });
   }
 }
 

@@ -74,4 +74,11 @@ test("a query in SQL has frames as tables and a declared result", async () => {
     sql({ t: sales }, "SELECT null::VARCHAR", { user: text() }).collect(),
     /column "user" of sql\(\) holds a null/,
   );
+  const declared = sql({ t: sales }, "SELECT 1.6", { n: int32() });
+  await assert.rejects(
+    declared.collect(),
+    /gives decimal\(2, 1\) where the column "n" is declared as int32\(\)/,
+  );
+  const two = sql({ t: sales }, "SELECT * FROM t", { user: text() });
+  await assert.rejects(two.collect(), /gives 2 columns \(user, amount\), and 1 are declared/);
 });
