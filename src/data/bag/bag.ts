@@ -327,6 +327,8 @@ export class Bag<T> {
    * @throws PawlError `data.schema`; `bag.schema` for an item that does not fit, and what else a run throws
    * @example
    * ```ts
+   * import { int32, text } from "pawl/data";
+   *
    * const lengths = bag.of(["a", "bb"]).map((word) => ({ word, length: word.length }));
    * const frame = await lengths.toFrame({ word: text(), length: int32() });
    * console.log(await frame.count()); // 2
