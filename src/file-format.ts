@@ -26,7 +26,7 @@ const COMPRESSIONS: ReadonlyMap<string, FileFormat["compression"]> = new Map([
 
 /** What a path, a pattern or an address says of the format of its files; null where its ending says nothing. */
 export function fileFormat(location: string): FileFormat | null {
-  // What follows a question mark of a web address is no part of its path; elsewhere it is part of a name or pattern.
+  // What follows a question mark of a web address does not belong to its path; elsewhere it is part of a name or pattern.
   const path = /^https?:/i.test(location) ? (location.split(/[?#]/)[0] as string) : location;
   // The pattern `*.csv*` means CSV files, compressed or not.
   const endings = path

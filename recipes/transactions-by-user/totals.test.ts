@@ -45,7 +45,7 @@ it("sums, counts and averages what is above 100, to the cent", async () => {
   }
 });
 
-it("ends where a value is no amount, and leaves no file", async () => {
+it("ends where a value is not an amount, and leaves no file", async () => {
   await writeFile(join(folder, "bad_1.csv"), "id,user,amount,currency\n1,ada,150.00,EUR\n2,bob,a lot,EUR\n");
   const to = join(folder, "bad.parquet");
   await assert.rejects(totals(join(folder, "bad_*.csv")).writeParquet(to), /bad_1\.csv|a lot/);

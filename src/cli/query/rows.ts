@@ -1,12 +1,7 @@
 import type { Frame, FrameRunOptions } from "../../data/index.ts";
 import { rowJson, tableText } from "../../data/internal.ts";
 import { harmlessJson } from "../../visible.ts";
-import { write } from "../terminal/output.ts";
-
-/** Where standard output does not say how wide it is, nothing is cut: it goes to a file or another program. */
-function width(): number | null {
-  return process.stdout.isTTY ? (process.stdout.columns ?? 80) : null;
-}
+import { outputColumns, write } from "../terminal/output.ts";
 
 /** Prints the first rows of a frame as an aligned table, and says how many more there are: all of them are made. */
 export async function printTable(frame: Frame, most: number, options: FrameRunOptions): Promise<void> {
@@ -16,7 +11,7 @@ export async function printTable(frame: Frame, most: number, options: FrameRunOp
     if (rows.length < most) rows.push(row);
     else more++;
   }
-  await write(`${tableText(frame.fields, rows, { width: width(), more })}\n`);
+  await write(`${tableText(frame.fields, rows, { width: outputColumns(), more })}\n`);
 }
 
 /** Prints rows as a JSON object each, on a line of its own, at most so many. */

@@ -38,7 +38,7 @@ export async function writeTo(
   if (append && format !== "parquet")
     throw new PawlError(
       "usage.output",
-      "--append adds Parquet files to a folder, and the result is no folder.",
+      "--append adds Parquet files to a folder, and the result is not a folder.",
     );
   if (delimiter !== undefined && format !== "csv")
     throw new PawlError("usage.output", "--delimiter is for CSV, and the result is not one.");

@@ -41,6 +41,11 @@ export function tell(text: string): void {
   process.stderr.write(`${harmless(text)}\n`);
 }
 
+/** How many cells a line of standard output has; null where it is not a terminal, so that nothing need be cut. */
+export function outputColumns(): number | null {
+  return process.stdout.isTTY ? (process.stdout.columns ?? 80) : null;
+}
+
 /** Writes to standard output at the speed of its reader; false when the reader has closed it. */
 export async function write(text: string): Promise<boolean> {
   return await writeRaw(harmless(text));

@@ -38,6 +38,7 @@ export type Collector =
       readonly partitions: number;
     };
 
+/** How a whole file is compressed. */
 export type FileCompression = "none" | "gzip" | "zstd";
 
 /** What a part gives: of each collector its own. */
@@ -56,6 +57,7 @@ export type Collected =
 export type Drawn = readonly [number, unknown];
 /** An item with what it is ranked by. */
 export type Ranked = readonly [Comparable, unknown];
+/** Values that have an order: numbers, texts, bigints. */
 export type Comparable = number | string | bigint;
 
 /** A sum with the digits that it lost (Neumaier, 1974), or of whole numbers of any size. */

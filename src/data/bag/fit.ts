@@ -39,7 +39,7 @@ function receivedType(sent: SentType): ColumnType {
 type Fit = (value: unknown) => unknown;
 
 /** A value that is not of its column's type: the line is malformed, for this reason. */
-export class Unfit extends Error {}
+class Unfit extends Error {}
 
 /**
  * Makes rows of the columns of a schema, of the values that JSON gives: what is missing is null, what is not in the schema is left out, and int64

@@ -42,7 +42,7 @@ function isSimple(key: unknown): boolean {
 const DEEPEST = 100;
 
 /** A text that is equal for keys that are equal. Throws `bag.key` for what has no value by which it could be one. */
-export function keyText(key: unknown, depth = 0): string {
+function keyText(key: unknown, depth = 0): string {
   if (typeof key === "string") return JSON.stringify(key);
   if (typeof key === "bigint") return `${key}n`;
   // -0 and 0 are one key, as in a Map.

@@ -103,11 +103,6 @@ export function workingBytes({ memory, workers }: RunSettings): number {
   return Math.max(8 * 1024 * 1024, memory - BASE_BYTES - workers * WORKER_BYTES);
 }
 
-/** Throws for options of a run that do not exist. */
-export function assertRunOptions(options: BagRunOptions, what: string): void {
-  assertOptions(options, RUN_OPTIONS, what);
-}
-
 /** What becomes of malformed lines. Throws a PawlError for what is none of the three. */
 export function malformedFrom(given: unknown, what: string): Malformed {
   if (given === undefined) return "fail";

@@ -31,7 +31,7 @@ export function columnsProxy<S extends FrameSchema>(
 }
 
 /** The error for a name that is not a column. */
-export function unknownColumn(name: string, fields: readonly ColumnField[]): PawlError {
+function unknownColumn(name: string, fields: readonly ColumnField[]): PawlError {
   const names = fields.map((field) => field.name);
   const some =
     names.length > 12 ? `${names.slice(0, 12).join(", ")} and ${names.length - 12} more` : names.join(", ");

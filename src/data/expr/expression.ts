@@ -60,16 +60,13 @@ import type {
 } from "./typed.ts";
 import { Order } from "./typed.ts";
 
-export { nameOf } from "./arguments.ts";
 export type {
-  AggregateOf,
   AnyType,
   Condition,
   Expression,
   ExpressionLike,
   ExpressionOf,
   Form,
-  Operand,
   OrderLike,
   RowOrder,
   TimeSpan,

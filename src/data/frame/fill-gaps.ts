@@ -1,6 +1,7 @@
 import { assertOptions, quoted } from "../../arguments.ts";
 import type { Duration } from "../../durations.ts";
 import { PawlError } from "../../errors.ts";
+import { own } from "../../own.ts";
 import { fieldNamed } from "../expr/columns.ts";
 import { aggregate, BuiltExpression, call } from "../expr/expression.ts";
 import type { StepUnit } from "../expr/typed.ts";
@@ -89,7 +90,7 @@ export function fillGapsPlan(input: PlanNode, options: FillGapsOptions): PlanNod
 type Built = Readonly<Record<string, BuiltExpression>>;
 
 function builtOf(columns: Built, name: string): BuiltExpression {
-  return columns[name] as BuiltExpression;
+  return own(columns, name) as BuiltExpression;
 }
 
 function distinctOf(input: PlanNode): PlanNode {

@@ -208,7 +208,7 @@ function badOf(bad: unknown, verb: string): BadValues {
 }
 
 /** How a CSV is written, checked. */
-export function csvFormat({
+function csvFormat({
   delimiter = ",",
   quote = '"',
   escape: escaping,

@@ -1,3 +1,4 @@
+import { own, setOwn } from "../../own.ts";
 import { aggregate, type BuiltExpression, count } from "../expr/expression.ts";
 import { countType } from "../expr/functions.ts";
 import type { NamedExpression } from "../expr/node.ts";
@@ -51,7 +52,8 @@ export function summaryPlan(input: PlanNode): PlanNode {
   const all = groupPlan(input, [], (c: Columns) => {
     const made: Record<string, unknown> = { rows: count() };
     fields.forEach(({ name, type }, index) => {
-      Object.assign(made, statisticsOf(c[name] as BuiltExpression, type, `c${index}`));
+      for (const [statistic, expression] of statisticsOf(own(c, name) as BuiltExpression, type))
+        setOwn(made, `c${index} ${statistic}`, expression);
     });
     return made;
   });
@@ -67,23 +69,20 @@ export function summaryPlan(input: PlanNode): PlanNode {
 
 const NEVER_NULL = new Set(["column", "type", "count", "nulls"]);
 
-function statisticsOf(
-  column: BuiltExpression,
-  { kind }: ColumnType,
-  prefix: string,
-): Record<string, unknown> {
-  const made: Record<string, unknown> = { [`${prefix} count`]: aggregate("count", [column.node]) };
+/** The statistics of a column, each with its name. */
+function statisticsOf(column: BuiltExpression, { kind }: ColumnType): [string, unknown][] {
+  const made: [string, unknown][] = [["count", aggregate("count", [column.node])]];
   if (isNumber(kind) || isTemporal(kind) || kind === "text" || kind === "bool" || kind === "uuid")
-    made[`${prefix} distinct`] = aggregate("approxCountDistinct", [column.node]);
+    made.push(["distinct", aggregate("approxCountDistinct", [column.node])]);
   if (isNumber(kind)) {
     const of = [column.cast(float64()).node];
     for (const name of ["mean", "std", "min", "median", "max"] as const)
-      made[`${prefix} ${name}`] = aggregate(name, of);
-    made[`${prefix} q25`] = aggregate("quantile", of, { options: { part: 0.25 } });
-    made[`${prefix} q75`] = aggregate("quantile", of, { options: { part: 0.75 } });
+      made.push([name, aggregate(name, of)]);
+    made.push(["q25", aggregate("quantile", of, { options: { part: 0.25 } })]);
+    made.push(["q75", aggregate("quantile", of, { options: { part: 0.75 } })]);
   } else if (isTemporal(kind) || kind === "text" || kind === "uuid") {
-    made[`${prefix} least`] = aggregate("min", [column.node]).cast(text());
-    made[`${prefix} greatest`] = aggregate("max", [column.node]).cast(text());
+    made.push(["least", aggregate("min", [column.node]).cast(text())]);
+    made.push(["greatest", aggregate("max", [column.node]).cast(text())]);
   }
   return made;
 }

@@ -65,7 +65,7 @@ export function tableText(
 }
 
 /** The type of a column in a few characters; a question mark for one that may hold nulls. */
-export function shortType(type: ColumnType): string {
+function shortType(type: ColumnType): string {
   const { kind, precision, scale, of, isNullable } = type;
   const name =
     kind === "decimal"
@@ -103,7 +103,7 @@ function widestOf(cells: readonly string[]): number {
 }
 
 /** A value in one line. */
-export function cellText(value: unknown, type: ColumnType, longest = LONGEST): string {
+function cellText(value: unknown, type: ColumnType, longest = LONGEST): string {
   if (value === null || value === undefined) return "NULL";
   if (type.kind === "bytes" && value instanceof Uint8Array) return bytesText(value);
   if (type.kind === "json" || type.kind === "list" || type.kind === "struct")

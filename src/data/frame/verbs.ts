@@ -70,7 +70,7 @@ export function refuseAggregates(columns: readonly NamedExpression[], verb: stri
 }
 
 /** Throws where an expression has one value for many rows. */
-export function refuseAggregate(node: ExpressionNode, verb: string): void {
+function refuseAggregate(node: ExpressionNode, verb: string): void {
   if (isAggregate(node))
     throw new PawlError(
       "data.aggregate",

@@ -164,7 +164,7 @@ export async function writeCsv(plan: PlanNode, path: string, options: WriteCsvOp
   if (typeof delimiter !== "string" || !isDelimiter(delimiter))
     throw new PawlError(
       "data.argument",
-      `The delimiter of ${what}() is one ASCII character that is no quote or line end, not ${shown(delimiter)}.`,
+      `The delimiter of ${what}() is one ASCII character, and neither a quote nor a line end, not ${shown(delimiter)}.`,
     );
   if (typeof nullText !== "string" || /["\r\n\0]/.test(nullText) || nullText.includes(delimiter))
     throw new PawlError(

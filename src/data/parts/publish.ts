@@ -384,7 +384,7 @@ function occupied(path: string): PawlError {
 }
 
 /** What a file system says, as one sentence. */
-export function explained(error: unknown, target: string, what: string): unknown {
+function explained(error: unknown, target: string, what: string): unknown {
   if (!(error instanceof Error) || error instanceof PawlError) return error;
   const { code } = error as NodeJS.ErrnoException;
   const options = { cause: error };

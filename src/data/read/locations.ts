@@ -18,7 +18,7 @@ import type { BucketAddress, RemoteBuckets } from "./remote-buckets.ts";
 import { explainRemote } from "./remote-errors.ts";
 
 /** The formats of files, by which a folder's files are told from others. */
-export type FileFormat = "csv" | "parquet" | "jsonl" | "excel";
+export type DataFormat = "csv" | "parquet" | "jsonl" | "excel";
 
 /** A file of data, wherever it is. */
 export interface DataFile {
@@ -40,13 +40,13 @@ export interface DataFile {
 export interface FindOptions {
   /** Where relative paths begin. */
   readonly cwd: string;
-  readonly format: FileFormat;
+  readonly format: DataFormat;
   readonly buckets: RemoteBuckets;
   readonly signal: AbortSignal;
 }
 
 /** How the files of a format are called, where a folder is named. */
-const EXTENSIONS: Readonly<Record<FileFormat, RegExp>> = {
+const EXTENSIONS: Readonly<Record<DataFormat, RegExp>> = {
   csv: /\.(?:csv|tsv|tab|psv|txt)(?:\.(?:gz|zst))?$/i,
   parquet: /\.(?:parquet|pq|parq)$/i,
   jsonl: /\.(?:jsonl|ndjson|json)(?:\.(?:gz|zst))?$/i,
@@ -137,7 +137,7 @@ function webFile(location: string): DataFile {
 // --- buckets
 
 /** Splits `s3://bucket/key` and `az://account/container/key`. Errors: `data.address`. */
-export function splitBucketUrl(location: string): { readonly bucket: BucketAddress; readonly key: string } {
+function splitBucketUrl(location: string): { readonly bucket: BucketAddress; readonly key: string } {
   const parts = /^(s3|az):\/\/([^/]*\/?[^/]*)/is.exec(location);
   const isAzure = /^az:/i.test(location);
   const head = isAzure ? (parts?.[0] ?? location) : (/^s3:\/\/[^/]*/is.exec(location)?.[0] ?? location);
@@ -389,7 +389,7 @@ async function missing(location: string, cwd: string): Promise<PawlError> {
   );
 }
 
-async function noLocalMatch(glob: Glob, cwd: string, format: FileFormat): Promise<PawlError> {
+async function noLocalMatch(glob: Glob, cwd: string, format: DataFormat): Promise<PawlError> {
   const folder = glob.alternatives[0]?.folder ?? "";
   const names = await readdir(resolve(cwd, folder === "" ? "." : folder)).catch(() => null);
   if (names === null)
@@ -406,7 +406,7 @@ async function noLocalMatch(glob: Glob, cwd: string, format: FileFormat): Promis
 
 function noMatch(
   pattern: string,
-  format: FileFormat,
+  format: DataFormat,
   found: { readonly where: string; readonly names: readonly string[]; readonly isFolder: boolean },
 ): PawlError {
   const { where, names, isFolder } = found;
@@ -422,7 +422,7 @@ function noMatch(
   return new PawlError("data.no-match", `${said}: ${what} ${shown.join(", ")}${more}.`);
 }
 
-const FORMAT_NAMES: Readonly<Record<FileFormat, string>> = {
+const FORMAT_NAMES: Readonly<Record<DataFormat, string>> = {
   csv: "CSV",
   parquet: "Parquet",
   jsonl: "JSONL",

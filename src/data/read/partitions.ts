@@ -25,7 +25,7 @@ export function isOutsideOf(
 }
 
 /** The values of the folders `key=value` in a file's path, by key. */
-export function partitionsOf({ place }: DataFile): ReadonlyMap<string, string | null> {
+function partitionsOf({ place }: DataFile): ReadonlyMap<string, string | null> {
   const path = place.kind === "local" ? place.path : place.kind === "web" ? place.url.pathname : place.key;
   const found = new Map<string, string | null>();
   for (const folder of path.split("/").slice(0, -1)) {

@@ -94,7 +94,7 @@ describe("pawl query, show and convert", () => {
     assert.deepEqual((await readdir(scene.path("by-user"))).sort(), ["user=ada", "user=bob"]);
   });
 
-  it("refuses in one sentence what is no question, and what names no file", async () => {
+  it("refuses in one sentence what does not ask, and what names no file", async () => {
     for (const [sql, sentence] of [
       ["drop table x", /A query is one SELECT: it reads files and changes nothing/],
       ["select * from nope", /"nope" does not say what the file holds/],

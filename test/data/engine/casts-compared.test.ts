@@ -4,7 +4,7 @@ import { float64, fromRows, int32, int64 } from "../../../src/data/index.ts";
 
 const large = () => fromRows({ a: int64() }, [{ a: 2n ** 53n + 1n }, { a: 7n }]);
 
-test("a value that does not fit is no number in a comparison either", async () => {
+test("a value that does not fit is not a number in a comparison either", async () => {
   const kept = await large()
     .filter((c) => c.a.tryCast(int32()).gt(0))
     .collect();

@@ -54,10 +54,10 @@ export async function badRowsOf(
       : await query.run(jsonJudge(scan, one, rejects) + limit);
   const refused = await refusedRows(query, { errors: table, scans: `${table}_scans` }, [one]);
   const found = rows.map((row) => ({
-    record: Number(row["record"]),
-    place: Number(row["bad"]),
-    value: row["value"] === null || row["value"] === undefined ? null : String(row["value"]),
-    raw: row["raw"] === null || row["raw"] === undefined ? null : String(row["raw"]),
+    record: Number(row.record),
+    place: Number(row.bad),
+    value: row.value === null || row.value === undefined ? null : String(row.value),
+    raw: row.raw === null || row.raw === undefined ? null : String(row.raw),
   }));
   const columns = scan.format === "csv" ? one.columns : fileFields(scan);
   const located: BadRow[] = [];
@@ -115,11 +115,11 @@ async function badRowsOfParquet(
     return own.map((test) => ({ field, test }));
   });
   return rows.map((row) => {
-    const place = (row["fits"] as readonly (boolean | null)[]).findIndex((fit) => fit !== true);
+    const place = (row.fits as readonly (boolean | null)[]).findIndex((fit) => fit !== true);
     const field = names[place]?.field ?? null;
     const reason = names[place]?.test.endsWith("IS NOT NULL")
-      ? `has no value in row ${row["row"]}`
-      : `has a value in row ${row["row"]} that does not fit ${field === null ? "its type" : typeText(field.type)}`;
+      ? `has no value in row ${row.row}`
+      : `has a value in row ${row.row} that does not fit ${field === null ? "its type" : typeText(field.type)}`;
     return { file: group.files[0] as string, line: null, column: field?.name ?? null, reason, raw: null };
   });
 }
@@ -140,23 +140,23 @@ async function refusedRows(
     `SELECT s.file_path AS file, e.line AS record, e.line_byte_position AS position, e.column_name AS column, e.error_type::VARCHAR AS kind, e.csv_line[:${LONGEST_RAW}] AS raw, e.error_message AS message FROM ${quoteName(tables.errors)} AS e JOIN ${quoteName(tables.scans)} AS s USING (scan_id, file_id) QUALIFY row_number() OVER (PARTITION BY file, record ORDER BY e.column_idx) = 1 ORDER BY file, position`,
   );
   const refused: RefusedRow[] = [];
-  const byFile = Map.groupBy(rows, (row) => String(row["file"]));
+  const byFile = Map.groupBy(rows, (row) => String(row.file));
   for (const [file, bad] of byFile) {
     const compression = groups.find(({ files }) => files.includes(file))?.compression ?? "none";
     const starts = await linesAt(
       file,
       compression,
-      bad.map((row) => Number(row["position"]) - 1),
+      bad.map((row) => Number(row.position) - 1),
     );
     bad.forEach((row, index) => {
-      const raw = String(row["raw"] ?? "");
+      const raw = String(row.raw ?? "");
       const blank = /^[\r\n]*/.exec(raw)?.[0] ?? "";
       refused.push({
         file,
         line: (starts[index] as number) + (blank.split("\n").length - 1 || blank.length),
-        record: Number(row["record"]),
-        column: row["column"] === null ? null : String(row["column"]),
-        reason: refusal(String(row["kind"]), String(row["message"])),
+        record: Number(row.record),
+        column: row.column === null ? null : String(row.column),
+        reason: refusal(String(row.kind), String(row.message)),
         raw: raw.slice(blank.length),
       });
     });

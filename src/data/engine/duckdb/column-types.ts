@@ -33,7 +33,7 @@ const NAMED: ReadonlyMap<string, () => ColumnType> = new Map<string, () => Colum
 /**
  * The type of a column that a query gives: any of DuckDB may be null. What has no type of its own here, such as an interval, is its text.
  */
-export function columnTypeOf(type: DuckDBType): ColumnType {
+function columnTypeOf(type: DuckDBType): ColumnType {
   return notNullTypeOf(type).nullable();
 }
 

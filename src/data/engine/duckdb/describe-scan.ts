@@ -1,3 +1,4 @@
+import { own } from "../../../own.ts";
 import type { CsvFormat, FileScan } from "../../plan/node.ts";
 import { type ColumnField, type ColumnType, text, timestamptz } from "../../schema/column-type.ts";
 import type { DuckDBQuery } from "./query.ts";
@@ -15,7 +16,7 @@ export async function describeScan(scan: FileScan, query: DuckDBQuery): Promise<
   if (doubtful.length === 0) return fields;
   const tests = doubtful.map(({ name, type }, index) => {
     const value = quoteName(name);
-    // A postcode such as 01067 is no number: as one it would lose its zero in silence.
+    // A postcode such as 01067 is not a number: as one it would lose its zero in silence.
     if (type.kind === "int64")
       return `coalesce(bool_or(regexp_matches(${value}, '^[+-]?0[0-9]')), false) AS c${index}`;
     // A moment with a zone is not one without.
@@ -24,7 +25,9 @@ export async function describeScan(scan: FileScan, query: DuckDBQuery): Promise<
   const [found = {}] = await query.run(
     `SELECT ${tests.join(", ")} FROM (SELECT * FROM ${sourceSql(scan, { asText: doubtful })} LIMIT ${SAMPLE_ROWS})`,
   );
-  const better = new Map(doubtful.map(({ name, type }, index) => [name, told(type, found[`c${index}`])]));
+  const better = new Map(
+    doubtful.map(({ name, type }, index) => [name, told(type, own(found, `c${index}`))]),
+  );
   return fields.map(({ name, type }) => ({ name, type: better.get(name) ?? type }));
 }
 

@@ -267,7 +267,7 @@ function rangeEnd(offset: RangeOffset | null, end: "PRECEDING" | "FOLLOWING"): s
 }
 
 /** A literal in SQL, whatever is in it. */
-export function literalSql(value: LiteralNode["value"], type: ColumnType): string {
+function literalSql(value: LiteralNode["value"], type: ColumnType): string {
   const { kind } = type;
   const name = duckdbType(type);
   if (value === null) return `CAST(NULL AS ${name})`;

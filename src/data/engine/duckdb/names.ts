@@ -7,7 +7,7 @@ const KNOWN = new WeakMap<readonly ColumnField[], ReadonlyMap<string, string>>()
  * What each column of a node is called in DuckDB's SQL, quoted. DuckDB takes names that differ only in capitals for the same, even in
  * quotes, and has none that are empty or hold a NUL: such columns get a name that tells their place, the same wherever it is asked.
  */
-export function sqlNames(fields: readonly ColumnField[]): ReadonlyMap<string, string> {
+function sqlNames(fields: readonly ColumnField[]): ReadonlyMap<string, string> {
   const known = KNOWN.get(fields);
   if (known !== undefined) return known;
   const times = new Map<string, number>();

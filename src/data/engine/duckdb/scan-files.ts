@@ -129,7 +129,7 @@ function columnsOf(
 }
 
 /** How a file is packed, by its first bytes. */
-export async function compressionOfFile(path: string): Promise<FileGroup["compression"]> {
+async function compressionOfFile(path: string): Promise<FileGroup["compression"]> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path);

@@ -210,7 +210,7 @@ export function linesTable(scan: FileScan, group: FileGroup): string {
 }
 
 /** The longest line of JSON, in bytes. */
-export const LONGEST_LINE = 16 * 1024 ** 2;
+const LONGEST_LINE = 16 * 1024 ** 2;
 
 function jsonSql(scan: FileScan, reading: ScanReading, group: FileGroup, index: number): string {
   const quarantine = scan.bad === "quarantine";
@@ -237,7 +237,7 @@ function jsonSql(scan: FileScan, reading: ScanReading, group: FileGroup, index: 
 }
 
 /** What must hold of a line of JSON that fits: it is an object, and each declared value fits. */
-export function jsonRowFits(inFile: readonly ColumnField[]): readonly string[] {
+function jsonRowFits(inFile: readonly ColumnField[]): readonly string[] {
   return [
     "j IS NOT NULL",
     ...inFile.map(({ type }, place) => {

@@ -231,8 +231,8 @@ async function parquetColumns(
   const files = groups.flatMap((group) => group.files);
   const types = new Map(
     (await query.run(`DESCRIBE SELECT * FROM ${parquetTable({ ...scan, hive: [] }, groups)}`)).map((row) => [
-      String(row["column_name"]),
-      String(row["column_type"]),
+      String(row.column_name),
+      String(row.column_type),
     ]),
   );
   for (const field of fields) assertColumn(field, types, files);
@@ -243,7 +243,7 @@ async function parquetColumns(
     for (const row of await query.run(
       `SELECT path_in_schema AS name, coalesce(sum(stats_null_count), 0) > 0 OR count(*) > count(stats_null_count) AS nulls FROM parquet_metadata(${pathsSql(files)}) WHERE path_in_schema IN (${required.map(({ name }) => quoteText(name)).join(", ")}) GROUP BY 1`,
     ))
-      nulls.set(String(row["name"]), row["nulls"] === true);
+      nulls.set(String(row.name), row.nulls === true);
   return new Map(
     fields.map(({ name }) => [
       name,
@@ -300,12 +300,12 @@ async function assertEverywhere(
     `SELECT file_name AS file, list(DISTINCT name) FILTER (name IN (${names})) AS names FROM parquet_schema(${pathsSql(files)}) GROUP BY 1`,
   );
   for (const row of rows) {
-    const has = new Set((row["names"] as readonly string[] | null) ?? []);
+    const has = new Set((row.names as readonly string[] | null) ?? []);
     const missing = fields.find(({ name }) => !has.has(name));
     if (missing !== undefined)
       throw new PawlError(
         "data.columns",
-        `${row["file"]} has no column ${JSON.stringify(missing.name)}, which other files of the frame have.`,
+        `${row.file} has no column ${JSON.stringify(missing.name)}, which other files of the frame have.`,
       );
   }
 }

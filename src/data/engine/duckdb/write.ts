@@ -62,7 +62,7 @@ export async function writeFiles(
 }
 
 /** The statement that writes a plan's rows, for `explain()` and tests. */
-export function copySql(plan: PlanNode, target: WriteTarget, ordered: boolean): string {
+function copySql(plan: PlanNode, target: WriteTarget, ordered: boolean): string {
   const { fields } = plan;
   const columns = fields.map(({ name, type }) => {
     const column = `t.${sqlName(name, fields)}`;

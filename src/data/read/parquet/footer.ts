@@ -175,7 +175,7 @@ function chunkOf(struct: ThriftStruct, dataEnd: number, isPadded: boolean, name:
 
 // --- fields of a struct; throw a RangeError where one is not what the format says
 
-export function child(struct: ThriftStruct, id: number): ThriftStruct {
+function child(struct: ThriftStruct, id: number): ThriftStruct {
   const value = struct.get(id)?.value;
   if (!(value instanceof Map)) throw new RangeError(`field ${id} is missing`);
   return value;
@@ -202,7 +202,7 @@ export function number(struct: ThriftStruct, id: number): number | null {
   return typeof value === "number" || typeof value === "bigint" ? Number(value) : null;
 }
 
-export function text(struct: ThriftStruct, id: number): string {
+function text(struct: ThriftStruct, id: number): string {
   const value = struct.get(id)?.value;
   return value instanceof Uint8Array
     ? Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8")
