@@ -31,8 +31,8 @@ export function queryCommands(pawl: Command): void {
   limits(query);
   examples(
     query,
-    "pawl query \"select customer, sum(amount) total from 'tx_*.csv' group by customer order by total desc limit 10\"",
-    "pawl query \"select * from 'logs/**/*.jsonl.gz' where level = 'ERROR'\" --to errors.parquet",
+    "pawl query 'select customer, sum(amount) from \"tx_*.csv\" group by customer'",
+    "pawl query 'select * from \"logs/*.jsonl.gz\"' --to logs.parquet",
   ).action(async (sql: string, flags: QueryFlags) => {
     const { query: run } = await import("./query.ts");
     await run(sql, flags);

@@ -20,6 +20,7 @@ const ROWS = 100;
 export async function query(sql: string, flags: QueryFlags): Promise<void> {
   const { to, rows, sheet, json = false } = flags;
   refuseTogether(flags);
+  const most = rows === undefined ? (json ? Number.POSITIVE_INFINITY : ROWS) : parseCount(rows, "--rows", 0);
   await withRunOptions(flags, async (options) => {
     const frame = await queryFrame(sql, options, sheet);
     if (flags.table !== undefined) {
@@ -27,8 +28,6 @@ export async function query(sql: string, flags: QueryFlags): Promise<void> {
       return await loadFrame(frame, sql, flags, options);
     }
     if (to !== undefined) return await writeTo(frame, to, flags, options);
-    const most =
-      rows === undefined ? (json ? Number.POSITIVE_INFINITY : ROWS) : parseCount(rows, "--rows", 0);
     await (json ? printJsonLines : printTable)(frame, most, options);
   });
 }

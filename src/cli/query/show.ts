@@ -17,13 +17,13 @@ const ROWS = 10;
 /** `pawl show FILES`: the columns with their types, and the first rows. */
 export async function show(files: string, flags: ShowFlags): Promise<void> {
   const { rows, columns = false, sheet, json = false } = flags;
+  const most = rows === undefined ? ROWS : parseCount(rows, "--rows", 0);
   await withRunOptions(flags, async (options) => {
     const frame = await filesFrame(files, options, sheet);
     if (columns) {
       await write(`${schemaText(frame.fields)}\n`);
       return;
     }
-    const most = rows === undefined ? ROWS : parseCount(rows, "--rows", 0);
     await (json ? printJsonLines : printTable)(frame.limit(most), most, options);
   });
 }

@@ -51,6 +51,9 @@ const lines: Readonly<Record<string, readonly string[]>> = {
   load: ["load", "a.csv", "--table", "t"],
   backfill: ["backfill", "--table", "t", "--set", "a=1"],
   copy: ["copy", "from", "to"],
+  query: ["query", "select 1"],
+  show: ["show", "a.csv"],
+  convert: ["convert", "a.csv", "b.parquet"],
   worker: ["worker", "no-module.ts"],
 };
 

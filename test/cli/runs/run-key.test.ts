@@ -90,6 +90,7 @@ const load: Expectations = {
   "--update-if": { given: ["--update-if", "true"], work: true, spellings: [["--update-if", " true"]] },
   "--delete-missing": { given: ["--delete-missing"], work: true },
   "--max-deletes": { given: ["--max-deletes", "3"], with: ["--delete-missing"], work: false },
+  "--sheet": { given: ["--sheet", "x"], work: true },
   "--reset-sequence": { given: ["--reset-sequence"], work: true },
   "--create": { given: ["--create"], work: true, spellings: [["--create", "--on-conflict", "update"]] },
   "--transform": { given: ["--transform", "s.ts"], work: true, spellings: [["--transform", "./x/../s.ts"]] },
@@ -286,8 +287,11 @@ for (const [name, { expectations, base, keyOf }] of Object.entries(commands)) {
 
 test("every command that begins a run is one whose options are looked at here, or has a key of its own", () => {
   const begin = program().commands.filter(({ options }) => options.some(({ long }) => long === "--restart"));
-  // `run` is what its module and --param say, and `quarantine replay` what the run that it replays was.
-  assert.deepEqual(begin.map((each) => each.name()).sort(), [...Object.keys(commands), "run"].sort());
+  // `query` is its text and its target; `run` is what its module and --param say, and `quarantine replay` what the run that it replays was.
+  assert.deepEqual(
+    begin.map((each) => each.name()).sort(),
+    [...Object.keys(commands), "query", "run"].sort(),
+  );
 });
 
 test("the parameters of a job are the same work in whatever order they are given", () => {

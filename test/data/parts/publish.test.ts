@@ -207,7 +207,7 @@ test("a target that is there is refused before anything is written, unless it is
   ] as const)
     await assert.rejects(publish(target, { shape, mode: "new", what: "writeTest" }, never), {
       code: "data.target-exists",
-      message: /is there already: give overwrite: true/,
+      message: /is there already: give `overwrite: true`/,
     });
   await assert.rejects(publish(filled, { shape: "file", mode: "overwrite", what: "writeTest" }, never), {
     code: "data.target",
