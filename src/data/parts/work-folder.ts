@@ -109,7 +109,9 @@ export class WorkFolder {
 
   /** Removes it with all that is in it, but for an old set that could not be put back. */
   async remove(): Promise<void> {
-    if (await isMissing(this.#target)) {
+    // Once the new set has left it, an old one in it is what was replaced, even where another writer is swapping the target just now.
+    const names = await namesIn(this.path);
+    if (names.includes(NEW) && names.some((name) => OLD.test(name)) && (await isMissing(this.#target))) {
       await recoverTarget(this.#target);
       if ((await namesIn(this.path)).some((name) => OLD.test(name))) return;
     }
