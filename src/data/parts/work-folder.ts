@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, rename, rm, rmdir, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PawlError } from "../../errors.ts";
@@ -12,6 +12,8 @@ import { ownProcessMark, PROCESS_MARK, processOf } from "../../process-mark.ts";
  */
 const NEW = "set";
 const OLD = /^old-([0-9]+)$/;
+/** Holds the name of the target, where it is too long to be a part of the work folder's. */
+const NAME = "name";
 /** Stands in the folder of a writer that is about to rename folders. */
 const CHANGING = "changing";
 /** A change takes milliseconds, or as long as linking all files of a large folder does. */
@@ -56,6 +58,8 @@ export class WorkFolder {
     const name = `${prefixOf(target)}${ownProcessMark}-${randomBytes(8).toString("hex")}`;
     const path = join(dirname(target), name);
     await mkdir(path, { mode: 0o700 });
+    if (Buffer.byteLength(basename(target)) > LONGEST_PREFIX)
+      await writeFile(join(path, NAME), basename(target), { flag: "wx" });
     return new WorkFolder(target, path);
   }
 
@@ -194,6 +198,34 @@ export async function recoverTarget(path: string): Promise<boolean> {
     }
   }
   return false;
+}
+
+/**
+ * Puts old sets back into a folder whose names are given, as `recoverTarget` does for one path: a pattern would otherwise pass over a target
+ * that is missing between two renames, and say nothing. Returns whether the names have to be read again.
+ */
+export async function recoverWithin(folder: string, names: readonly string[]): Promise<boolean> {
+  const targets = new Set<string>();
+  for (const name of names.filter(isWorkFolder)) {
+    const target = await targetOf(join(folder, name));
+    // A name that the listing has was there all the while, or was put there since the listing began.
+    if (!names.includes(target)) targets.add(target);
+  }
+  let changed = false;
+  for (const target of targets) {
+    const path = join(folder, target);
+    const isTorn = (await tornFolders(path)).length > 0;
+    if (isTorn) await recoverTarget(path);
+    // The writer itself may have put the new set there after the names were read.
+    if (!(await isMissing(path))) changed = true;
+  }
+  return changed;
+}
+
+/** The name of the target of a work folder. */
+async function targetOf(folder: string): Promise<string> {
+  const name = basename(folder);
+  return await readFile(join(folder, NAME), "utf8").catch(() => name.slice(1, name.lastIndexOf(".pawl-")));
 }
 
 /**

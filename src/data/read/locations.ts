@@ -12,7 +12,7 @@ import { errorReason } from "../../error-text.ts";
 import { PawlError } from "../../errors.ts";
 import { nearNames } from "../../near-names.ts";
 import { isUrl, isWebUrl, urlScheme } from "../../url-scheme.ts";
-import { isWorkFolder, recoverTarget } from "../parts/work-folder.ts";
+import { isWorkFolder, recoverTarget, recoverWithin } from "../parts/work-folder.ts";
 import { escapeGlob, Glob, type GlobPart, isEntered, isGlob } from "./glob.ts";
 import type { BucketAddress, RemoteBuckets } from "./remote-buckets.ts";
 import { explainRemote } from "./remote-errors.ts";
@@ -280,17 +280,45 @@ function forbidden(name: string, cause: unknown): PawlError {
   });
 }
 
-/** All that matches, in the order of the paths' bytes. */
+/** How often folders are gone through again because others replace them at the same time. */
+const MOST_WALKS = 20;
+
+/**
+ * All that matches, in the order of the paths' bytes. A folder that was replaced while its files were looked for would give some names of
+ * its old files and some of its new ones, so that it is then gone through again.
+ */
 async function walkAll(glob: Glob, cwd: string, signal: AbortSignal): Promise<string[]> {
-  const found = new Set<string>();
-  for (const { folder, parts } of glob.alternatives)
-    for await (const name of walk({ cwd, signal }, folder, parts, [])) found.add(name);
-  return [...found].sort(compareKeys);
+  for (let walks = 0; walks < MOST_WALKS; walks++) {
+    const found = new Set<string>();
+    const seen = new Map<string, bigint | null>();
+    for (const { folder, parts } of glob.alternatives)
+      for await (const name of walk({ cwd, signal, seen }, folder, parts, [])) found.add(name);
+    if (await areAsSeen(seen)) return [...found].sort(compareKeys);
+  }
+  throw new PawlError(
+    "data.changed",
+    `Folders of ${glob.text} are replaced again and again while their files are looked for: wait for the program that writes them.`,
+  );
+}
+
+async function areAsSeen(seen: ReadonlyMap<string, bigint | null>): Promise<boolean> {
+  for (const [path, identity] of seen) if ((await identityOf(path)) !== identity) return false;
+  return true;
+}
+
+/** Which folder stands at a path; null where none does. */
+async function identityOf(path: string): Promise<bigint | null> {
+  return await stat(path, { bigint: true }).then(
+    ({ ino }) => ino,
+    () => null,
+  );
 }
 
 interface Walk {
   readonly cwd: string;
   readonly signal: AbortSignal;
+  /** Which folder stood at each path when its names were read. */
+  readonly seen: Map<string, bigint | null>;
 }
 
 /** `within` are the real paths of the folders that `**` has entered, so that links do not lead in a circle. */
@@ -314,12 +342,12 @@ async function* walk(
     const real = await realpath(path).catch(() => path);
     if (within.includes(real)) return;
     yield* walk(to, folder, rest, within);
-    for (const { name, kind } of await entriesOf(path, folder))
+    for (const { name, kind } of await entriesOf(to, path, folder))
       if (isEntered(name) && (await resolvedKind(kind, join(path, name), folder + name)) === "folder")
         yield* walk(to, `${folder}${name}/`, parts, [...within, real]);
     return;
   }
-  for (const { name, kind } of await entriesOf(path, folder)) {
+  for (const { name, kind } of await entriesOf(to, path, folder)) {
     if (!part.matches(name) || isWorkFolder(name)) continue;
     const resolved = await resolvedKind(kind, join(path, name), folder + name);
     if (rest.length > 0) {
@@ -340,9 +368,17 @@ async function resolvedKind(kind: EntryKind, path: string, name: string): Promis
   return kind === "link" ? await kindOf(path, name) : null;
 }
 
-async function entriesOf(path: string, shown: string): Promise<{ name: string; kind: EntryKind }[]> {
+async function entriesOf(
+  { seen }: Walk,
+  path: string,
+  shown: string,
+): Promise<{ name: string; kind: EntryKind }[]> {
   try {
-    const entries = await readdir(path, { withFileTypes: true });
+    seen.set(path, await identityOf(path));
+    let entries = await readdir(path, { withFileTypes: true });
+    // What a writer is about to put back or in its place must not be passed over.
+    const names = entries.map(({ name }) => name);
+    if (await recoverWithin(path, names)) entries = await readdir(path, { withFileTypes: true });
     return entries.map((entry) => {
       // What is not UTF-8 cannot be given to an engine as a path.
       if (entry.name.includes("\ufffd"))

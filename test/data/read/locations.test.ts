@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Glob } from "../../../src/data/read/glob.ts";
 import { findDataFiles } from "../../../src/data/read/locations.ts";
+import { ownProcessMark } from "../../../src/process-mark.ts";
 import { environmentOf as azureEnvironmentOf } from "../../connect/objects/azure/access.ts";
 import { BlobStub } from "../../connect/objects/azure/stub/server.ts";
 import { environmentOf } from "../../connect/objects/s3/access.ts";
@@ -221,5 +224,57 @@ describe("objects of buckets", () => {
       else assert.deepEqual(names, right, what);
     }
     s3.misbehaviour = {};
+  });
+});
+
+describe("folders that a writer replaces", () => {
+  const mark = ownProcessMark;
+
+  test("are found whole by a pattern over several of them, also where a writer was killed between two renames", async () => {
+    const long = "x".repeat(200);
+    for (const name of ["a", "b", long]) put(`torn/${name}/1.csv`, `torn/${name}/k=1/2.csv`);
+    // Killed: the old folder lies beside the new one, and nothing stands at the target.
+    for (const [name, short] of [
+      ["b", "b"],
+      [long, "0123456789abcdef0123456789abcdef"],
+    ] as const) {
+      const work = join(folder, "torn", `.${short}.pawl-${mark}-0123456789abcdef`);
+      mkdirSync(join(work, "set"), { recursive: true });
+      if (name === long) writeFileSync(join(work, "name"), name);
+      renameSync(join(folder, "torn", name), join(work, "old-0"));
+    }
+    const names = (of: string) => [`torn/${of}/1.csv`, `torn/${of}/k=1/2.csv`];
+    assert.deepEqual(await found("torn/[ab]/**/*.csv"), [...names("a"), ...names("b")]);
+  });
+
+  test("are gone through again where they are replaced meanwhile, so that old and new names never mix", async () => {
+    put(
+      "moving/out/k=1/old.csv",
+      "moving/out/k=2/old.csv",
+      "moving/next/k=1/new.csv",
+      "moving/next/k=3/new.csv",
+    );
+    const { readdir } = promises;
+    let reads = 0;
+    // The folder is replaced just after its folders were read, and before the names in these are.
+    const replacing = async (...args: Parameters<typeof readdir>) => {
+      const names = await readdir(...args);
+      const isListing = args[1] !== undefined && String(args[0]) === join(folder, "moving/out");
+      if (!isListing || ++reads !== 2) return names;
+      renameSync(join(folder, "moving/out"), join(folder, "moving/gone"));
+      renameSync(join(folder, "moving/next"), join(folder, "moving/out"));
+      return names;
+    };
+    Object.assign(promises, { readdir: replacing });
+    syncBuiltinESMExports();
+    try {
+      assert.deepEqual(await found("moving/out/**/*.csv"), [
+        "moving/out/k=1/new.csv",
+        "moving/out/k=3/new.csv",
+      ]);
+    } finally {
+      Object.assign(promises, { readdir });
+      syncBuiltinESMExports();
+    }
   });
 });
