@@ -31,6 +31,8 @@ export class Ground implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), "pawl-chaos-frames-"));
     const instance = await DuckDBInstance.create(":memory:", { memory_limit: "500MB" });
     const ground = new Ground(folder, rows, instance, await instance.connect());
+    // It would mix pieces of files that stood at one path one after the other.
+    await ground.query("SET enable_external_file_cache = false");
     await ground.query(`COPY (SELECT i AS id, (hash(i) % 1000)::INTEGER AS user, DATE '2024-01-01' + (i % 366)::INTEGER AS day,
       (hash(i, 1) % 100000) / 100 AS amount, (i % 7)::INTEGER AS part, 'note ' || md5(i::VARCHAR) AS note FROM range(${rows}) t(i))
       TO '${ground.source}' (FORMAT parquet, ROW_GROUP_SIZE 20000)`);

@@ -19,6 +19,8 @@ export async function openInstance(options: EngineOptions): Promise<DuckDBInstan
       ...(options.spillLimit === null ? {} : { max_temp_directory_size: `${options.spillLimit}B` }),
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
+      // It gives pieces of an old file for a new one of the same path, and the values of a query are then a mixture of both.
+      enable_external_file_cache: "false",
     }),
   );
   try {
