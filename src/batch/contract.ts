@@ -100,6 +100,14 @@ export interface KeyColumn {
   readonly equality: "integer" | "uuid" | "bytes";
 }
 
+/** What the values of a column are, as its source declares it. */
+export interface DeclaredColumn {
+  /** As PostgreSQL writes it, such as `numeric(10,2)`, `text[]` or `jsonb`. */
+  readonly type: string;
+  /** Whether nulls are among them. */
+  readonly nullable: boolean;
+}
+
 /** What a source is, before anything of it is read. */
 export interface Description {
   /** For people, such as `people.csv`. */
@@ -108,6 +116,8 @@ export interface Description {
   readonly unit: string;
   /** Column names, where items are rows. */
   readonly columns: readonly string[] | null;
+  /** What the values of each of `columns` are, where the source knows it. @default only the values themselves tell */
+  readonly declared?: readonly DeclaredColumn[];
   /** Changes when the content changes; compared on resume. */
   readonly identity: Json;
   /** Size in bytes as stored, when known. */

@@ -37,6 +37,15 @@ function objectText(value: object, column: Column | null): string | null {
   );
 }
 
+/** Any value as JSON, with bytes as PostgreSQL writes them, and as text what JSON has no number for. */
+export function jsonText(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === "bigint") return json.rawJSON(`${inner}`);
+    if (typeof inner === "number" && !Number.isFinite(inner)) return String(inner);
+    return inner instanceof Uint8Array ? `\\x${Buffer.from(inner).toString("hex")}` : inner;
+  });
+}
+
 /** Node 24 has it, TypeScript's library not yet. */
 const json = JSON as unknown as { rawJSON(text: string): unknown };
 

@@ -7,4 +7,4 @@ export function rowJson(row: Readonly<Record<string, unknown>>): string {
 }
 
 /** Digits as a number of JSON. TypeScript does not know `JSON.rawJSON` yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+export const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

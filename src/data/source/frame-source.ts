@@ -14,16 +14,18 @@ import type {
   Source,
 } from "../../batch/contract.ts";
 import { PawlError } from "../../errors.ts";
+import { own, setOwn } from "../../own.ts";
 import { duckdb } from "../engine/duckdb/duckdb.ts";
 import { quoteText } from "../engine/duckdb/quote.ts";
 import { heldBytes } from "../frame/held-bytes.ts";
-import { rowJson } from "../frame/row-json.ts";
+import { rawJson } from "../frame/row-json.ts";
 import { rowsOf } from "../frame/rows.ts";
 import { type FrameRunOptions, openRun } from "../frame/run.ts";
 import { numbered } from "../parts/numbered.ts";
 import { RunFolder } from "../parts/run-folder.ts";
 import type { PlanNode, SqlPlanNode } from "../plan/node.ts";
 import { planIdentity } from "../read/identity.ts";
+import { type ColumnField, type ColumnType, type Kind, text as textType } from "../schema/column-type.ts";
 
 /** Memory of the engine that reads the rows of a shard back. */
 const READ_MEMORY = 64 * 1024 * 1024;
@@ -60,6 +62,10 @@ export class FrameSource<T> implements Source<T> {
       name: nameOf(this.#plan),
       unit: "rows",
       columns: this.#plan.fields.map(({ name }) => name),
+      declared: this.#plan.fields.map(({ type }) => ({
+        type: postgresType(type),
+        nullable: type.isNullable,
+      })),
       // Whatever does not tell whether it has changed was read once, when the run began.
       identity: await planIdentity(this.#plan, { signal, assumed: "as the run began" }),
       bytes: null,
@@ -134,15 +140,21 @@ export class FrameSource<T> implements Source<T> {
     try {
       let held: T[] = [];
       let bytes = 0;
+      const { fields } = this.#plan;
       const plan = rangePlan(this.#plan, path, at, end);
+      const jsonNames = fields.filter(({ type }) => type.kind === "json").map(({ name }) => name);
       for await (const batch of session.batches(plan, { signal })) {
-        const share = heldBytes(batch, this.#plan.fields) / batch.rows;
-        for (const row of rowsOf(batch, this.#plan.fields)) {
+        const share = heldBytes(batch, plan.fields) / batch.rows;
+        for (const row of rowsOf(batch, plan.fields)) {
+          for (const name of jsonNames) {
+            const text = own(row, name);
+            if (typeof text === "string") setOwn(row, name, exactJson(text));
+          }
           held.push(row as T);
           bytes += share;
           if (held.length < size.items && bytes < size.bytes) continue;
           at += held.length;
-          yield new RowChunk(held, at);
+          yield new RowChunk(held, at, fields);
           held = [];
           bytes = 0;
         }
@@ -153,18 +165,22 @@ export class FrameSource<T> implements Source<T> {
           "data.short",
           `The file ${path}, in which the rows of this run were put when it began, has ${at - first} of the ${rows} rows of a shard.`,
         );
-      if (held.length > 0) yield new RowChunk(held, at);
+      if (held.length > 0) yield new RowChunk(held, at, fields);
     } finally {
       await session.close();
     }
   }
 }
 
-/** The rows of a staged file from one to before another, in their order. */
+/** The rows of a staged file from one to before another, in their order; of any JSON, its text. */
 function rangePlan({ fields }: PlanNode, path: string, from: number, end: number): SqlPlanNode {
   const columns = fields.map((_, index) => `c${index}`).join(", ");
   const text = `SELECT ${columns} FROM read_parquet(${quoteText(path)}, file_row_number = true) WHERE file_row_number >= ${from} AND file_row_number < ${end}`;
-  return { kind: "sql", inputs: [], text, fields };
+  const read = fields.map(({ name, type }) => {
+    if (type.kind !== "json") return { name, type };
+    return { name, type: type.isNullable ? textType().nullable() : textType() };
+  });
+  return { kind: "sql", inputs: [], text, fields: read };
 }
 
 /** What a run calls the frame: its files or tables. */
@@ -179,9 +195,11 @@ class RowChunk<T> implements Chunk<T> {
   readonly bytes = 0;
   readonly end: number;
   readonly #rows: readonly T[];
+  readonly #fields: readonly ColumnField[];
 
-  constructor(rows: readonly T[], end: number) {
+  constructor(rows: readonly T[], end: number, fields: readonly ColumnField[]) {
     this.#rows = rows;
+    this.#fields = fields;
     this.items = rows.length;
     this.end = end;
   }
@@ -192,6 +210,79 @@ class RowChunk<T> implements Chunk<T> {
 
   async origin(index: number): Promise<Origin> {
     const row = this.#rows[index] as Readonly<Record<string, unknown>>;
-    return { raw: Buffer.from(rowJson(row)), at: `row ${this.end - this.items + index + 1} of the frame` };
+    return {
+      raw: Buffer.from(quarantined(row, this.#fields)),
+      at: `row ${this.end - this.items + index + 1} of the frame`,
+    };
   }
 }
+
+/**
+ * A row as the quarantine keeps it, so that it is the same row when it is replayed: what a number of JavaScript cannot hold is text, and so is
+ * any JSON, of which a text could not be told from JSON's own form.
+ */
+function quarantined(row: Readonly<Record<string, unknown>>, fields: readonly ColumnField[]): string {
+  const kept: Record<string, unknown> = {};
+  for (const { name, type } of fields) {
+    const value = own(row, name);
+    const isText = typeof value === "bigint" || (typeof value === "number" && !Number.isFinite(value));
+    const isJson = value !== null && (type.kind === "json" || type.kind === "struct");
+    setOwn(kept, name, isJson ? rowText(value) : isText ? String(value) : value);
+  }
+  return rowText(kept);
+}
+
+/** A value as JSON, with nothing lost: what JSON has no number for is text, and bytes are `\\x` and hexadecimal digits. */
+function rowText(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === "bigint") return rawJson(inner.toString());
+    if (typeof inner === "number" && !Number.isFinite(inner)) return String(inner);
+    return inner instanceof Uint8Array ? `\\x${Buffer.from(inner).toString("hex")}` : inner;
+  });
+}
+
+/** JSON in which numbers that JavaScript cannot hold keep all their digits, as values that only `JSON.stringify` reads. */
+function exactJson(text: string): unknown {
+  if (!/\d{16}|\d[eE]|\.\d{15}/.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) => {
+    const source = context?.source;
+    if (typeof value !== "number" || source === undefined || String(value) === source) return value;
+    const digits = source.replace(/[eE].*$/, "").replaceAll(/[-.]|^-?0+\.?0*/g, "");
+    return Number.isFinite(value) && digits.length <= 15 && (value !== 0 || /^0*$/.test(digits))
+      ? value
+      : rawJson(source);
+  });
+}
+
+/** What PostgreSQL calls a type. */
+function postgresType(type: ColumnType): string {
+  const { kind, of, precision, scale } = type;
+  if (kind === "decimal") return `numeric(${precision},${scale})`;
+  if (kind !== "list") return POSTGRES_TYPES[kind];
+  // Lists in lists may differ in length, which arrays of PostgreSQL may not.
+  const isFlat = of !== undefined && of.kind !== "list" && of.kind !== "struct" && of.kind !== "json";
+  return isFlat ? `${postgresType(of)}[]` : "jsonb";
+}
+
+const POSTGRES_TYPES: Readonly<Record<Exclude<Kind, "decimal" | "list">, string>> = {
+  bool: "boolean",
+  int8: "smallint",
+  int16: "smallint",
+  int32: "integer",
+  int64: "bigint",
+  uint8: "smallint",
+  uint16: "integer",
+  uint32: "bigint",
+  uint64: "numeric(20,0)",
+  float32: "real",
+  float64: "double precision",
+  text: "text",
+  bytes: "bytea",
+  date: "date",
+  time: "time",
+  timestamp: "timestamp",
+  timestamptz: "timestamptz",
+  uuid: "uuid",
+  json: "jsonb",
+  struct: "jsonb",
+};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as streamText } from "node:stream/consumers";
@@ -20,6 +20,8 @@ import {
   int64,
   json,
   list,
+  readJsonl,
+  struct,
   text,
   timestamp,
   timestamptz,
@@ -136,6 +138,73 @@ test("values of every type reach PostgreSQL as they are", async () => {
         "{}",
         "null",
       ],
+    ],
+  );
+});
+
+test("any JSON reaches PostgreSQL as it is: texts that look like numbers, numbers of any size, and what JSON has no number for", async () => {
+  const url = await server.createDatabase();
+  await runSql(url, "CREATE TABLE t (id int PRIMARY KEY, j jsonb, s jsonb)");
+  const file = join(folder, "any.jsonl");
+  const given = ['"abc"', '"5"', '"null"', "5", "true", '{"big": 12345678901234567890123, "e": 1e30}'];
+  await writeFile(file, given.map((j, id) => `{"id": ${id}, "j": ${j}}\n`).join(""));
+  const frame = readJsonl(file, { id: int32(), j: json() });
+  const summary = await frame.into(postgres({ url, table: "t" }), {
+    name: "json",
+    store: join(folder, "json.db"),
+  });
+  assert.deepEqual([summary.state, summary.written, summary.quarantined], ["succeeded", 6, 0]);
+  const { rows } = await runSql(url, "SELECT j::text FROM t ORDER BY id");
+  assert.deepEqual(
+    rows.map((row) => Object.values(row as object)[0]),
+    [
+      '"abc"',
+      '"5"',
+      '"null"',
+      "5",
+      "true",
+      '{"e": 1000000000000000000000000000000, "big": 12345678901234567890123}',
+    ],
+  );
+  await fromRows({ id: int32(), s: struct({ n: float64(), big: int64() }) }, [
+    { id: 9, s: { n: Number.NaN, big: 9007199254740993n } },
+  ]).into(postgres({ url, table: "t" }), { name: "nan", store: join(folder, "nan.db") });
+  const nan = await runSql(url, "SELECT s::text FROM t WHERE id = 9");
+  assert.deepEqual(Object.values(nan.rows[0] as object), ['{"n": "NaN", "big": 9007199254740993}']);
+});
+
+test("a table that is made has the declared types, whatever the first rows look like", async () => {
+  const url = await server.createDatabase();
+  const schema = {
+    id: int32(),
+    phone: text(),
+    amount: decimal(10, 2),
+    f: float64(),
+    words: list(text()),
+    note: text().nullable(),
+  };
+  const rows = [
+    { id: 1, phone: "12345", amount: "5.00", f: 1, words: ["1"], note: null },
+    { id: 2, phone: "+49 30", amount: "5.25", f: 1.5, words: [], note: "x" },
+  ];
+  const summary = await fromRows(schema, rows).into(postgres({ url, table: "t", create: true }), {
+    name: "made",
+    store: join(folder, "made.db"),
+  });
+  assert.deepEqual([summary.state, summary.written], ["succeeded", 2]);
+  const { rows: found } = await runSql(
+    url,
+    "SELECT attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0 ORDER BY attnum",
+  );
+  assert.deepEqual(
+    found.map((row) => Object.values(row as object)[0]),
+    [
+      "id integer not null",
+      "phone text not null",
+      "amount numeric(10,2) not null",
+      "f double precision not null",
+      "words text[] not null",
+      "note text",
     ],
   );
 });

@@ -1,3 +1,4 @@
+import type { DeclaredColumn } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
 import { splitName } from "../../catalog.ts";
@@ -14,18 +15,29 @@ export interface Created {
   readonly key: readonly string[];
 }
 
+/** What tells the types of columns. */
+interface KnownItems {
+  /** The first items. */
+  readonly sample: readonly unknown[];
+  /** What the source says of its columns, by name; of other columns the sample tells. */
+  readonly declared: ReadonlyMap<string, DeclaredColumn>;
+}
+
+/** A type as sources declare it. */
+const DECLARED = /^[a-z][a-z ]*(\(\d+(,\d+)?\))?(\[\])*$/;
+
 /** PostgreSQL cuts longer names silently. */
 const longestName = 63;
 
 /**
- * Creates the table with types inferred from a sample. Its primary key is the one asked for, otherwise a column
+ * Creates the table with the types that the source declares, or that a sample shows. Its primary key is the one asked for, otherwise a column
  * `id` that is never empty and never the same twice in the sample, otherwise none.
  */
 export async function createTable(
   session: PostgresSession,
   options: PostgresOptions,
   names: readonly string[] | null,
-  sample: readonly unknown[],
+  { sample, declared }: KnownItems,
 ): Promise<Created> {
   const rows = sample as readonly Record<string, unknown>[];
   const all = names ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -41,8 +53,7 @@ export async function createTable(
   }
   for (const { column } of columns) checkName(column, options.table);
   const declarations = columns.map(({ name, column }) => {
-    const type = inferType(rows.map((row) => own(row, name)));
-    return `${quoteName(column)} ${type}`;
+    return `${quoteName(column)} ${declaredType(declared.get(name)) ?? inferType(rows.map((row) => own(row, name)))}`;
   });
   for (const [column, expression] of Object.entries(options.set ?? {})) {
     if (columns.some((each) => each.column === column)) continue;
@@ -56,6 +67,12 @@ export async function createTable(
   const ddl = `CREATE TABLE IF NOT EXISTS ${table.join(".")} (\n  ${declarations.join(",\n  ")}\n)`;
   await session.run(ddl);
   return { ddl, key };
+}
+
+function declaredType(declared: DeclaredColumn | undefined): string | null {
+  if (declared === undefined) return null;
+  if (!DECLARED.test(declared.type)) throw new Error(`${declared.type} is not a type`);
+  return declared.nullable ? declared.type : `${declared.type} NOT NULL`;
 }
 
 function defaultKey(

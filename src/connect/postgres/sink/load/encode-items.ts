@@ -2,7 +2,7 @@ import type { Chunk, Failure, Origin } from "../../../../batch/contract.ts";
 import { errorText, isOf } from "../../../../error-text.ts";
 import { ItemError, PawlError } from "../../../../errors.ts";
 import { own } from "../../../../own.ts";
-import { toText, whole } from "../../values.ts";
+import { jsonText, toText, whole } from "../../values.ts";
 import { type CopyRows, textRows } from "./copy-rows.ts";
 import type { RowLayout, RowLayouts } from "./row-layout.ts";
 
@@ -44,7 +44,7 @@ export async function encode(chunk: Chunk<unknown>, layouts: RowLayouts): Promis
         if (!group?.add(item)) {
           close();
           const names = namesOf(item);
-          group = new Group(names, layouts.of(names), index);
+          group = new Group(names, layouts.of(names), { first: index, json: layouts.target.json });
           group.add(item);
         }
       } catch (error) {
@@ -96,13 +96,21 @@ export class EncodedChunk implements Chunk<Item> {
 class Group {
   items = 0;
   readonly #names: readonly string[];
+  /** Which of the values are any JSON. */
+  readonly #json: readonly boolean[];
   readonly #layout: RowLayout;
   readonly #first: number;
   readonly #pieces: Buffer[] = [];
   #text = "";
 
-  constructor(names: readonly string[], layout: RowLayout, first: number) {
+  constructor(
+    names: readonly string[],
+    layout: RowLayout,
+    { first, json }: { readonly first: number; readonly json: ReadonlySet<string> },
+  ) {
     this.#names = names;
+    // A column of arrays takes a list as an array.
+    this.#json = names.map((name, i) => json.has(name) && layout.fields[i]?.column?.isArray !== true);
     this.#layout = layout;
     this.#first = first;
   }
@@ -115,6 +123,10 @@ class Group {
       const value = own(item, names[i] as string);
       if (value === undefined) return false;
       if (i > 0) row += "\t";
+      if (value !== null && this.#json[i]) {
+        row += escapeText(whole(jsonText(value)));
+        continue;
+      }
       if (typeof value === "string") row += special.test(value) ? escapeText(whole(value)) : value;
       else if (typeof value === "number") row += value;
       else if (value === null) row += "\\N";

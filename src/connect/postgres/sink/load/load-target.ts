@@ -1,4 +1,4 @@
-import type { SinkContext } from "../../../../batch/contract.ts";
+import type { DeclaredColumn, SinkContext } from "../../../../batch/contract.ts";
 import { PawlError } from "../../../../errors.ts";
 import { findTable, matchColumn, refuseRules, type Table, unknownTable } from "../../catalog.ts";
 import { quoteName } from "../../identifier.ts";
@@ -32,6 +32,8 @@ export interface LoadTarget {
   readonly seen: string | null;
   /** What the source is called, for sentences. */
   readonly source: string;
+  /** Names in the source whose values are any JSON, also texts: a text there is not JSON's own form of it. */
+  readonly json: ReadonlySet<string>;
 }
 
 /** Looks at the table and at the options; throws one sentence where they do not fit. Needs a transaction. */
@@ -72,6 +74,9 @@ export async function loadTarget(
     updateIf,
     seen: null,
     source,
+    json: new Set(
+      [...declaredOf(context)].filter(([, { type }]) => /^jsonb?$/.test(type)).map(([name]) => name),
+    ),
   };
   if (names !== null) checkSomeMatch(draft, names);
   const key = append ? null : chooseKey(table, options.key, mode, brought, source);
@@ -91,7 +96,10 @@ async function findOrCreate(
   const there = await findTable(session, options.table);
   if (there !== null) return { table: there, created: null };
   if (!options.create) throw await unknownTable(session, options.table);
-  const created = await createTable(session, options, names, await context.sample());
+  const created = await createTable(session, options, names, {
+    sample: await context.sample(),
+    declared: declaredOf(context),
+  });
   const table = await findTable(session, options.table);
   if (table === null) {
     throw new PawlError(
@@ -100,6 +108,15 @@ async function findOrCreate(
     );
   }
   return { table, created };
+}
+
+/** What the source declares of its columns, by their names; nothing where a transform makes others of its items. */
+function declaredOf({ source, transformed }: SinkContext): ReadonlyMap<string, DeclaredColumn> {
+  const { columns, declared } = source;
+  if (transformed || columns === null || declared === undefined) return new Map();
+  return new Map(
+    columns.flatMap((name, index) => (declared[index] ? [[name, declared[index]] as const] : [])),
+  );
 }
 
 /** The names that go to no column although none was left out, when not one finds a column: the wrong file or table. */
